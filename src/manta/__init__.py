@@ -1,0 +1,1 @@
+"""Manta VPP: the operating system for energy arbitrage."""

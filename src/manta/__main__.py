@@ -1,0 +1,5 @@
+"""``python -m manta`` is the ``manta`` command."""
+
+from manta.app.cli import main
+
+main()
