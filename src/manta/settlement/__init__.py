@@ -1,0 +1,1 @@
+"""Metered energy times price, as integers that add up to nothing."""
