@@ -1,0 +1,1 @@
+"""The record: SQL by question, a file per subject, answered in our own values."""
