@@ -1,0 +1,1 @@
+"""The road between our processes: a thin wrapper over NATS."""
