@@ -1,0 +1,1 @@
+"""Programs of others and roles of ours, started in order, watched, and never left behind."""
