@@ -1,0 +1,1 @@
+"""Where prices come from: the market's own publications, read with suspicion."""
