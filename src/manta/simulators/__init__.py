@@ -1,0 +1,1 @@
+"""The world outside, simulated: homes, their faults, and the market."""
