@@ -1,0 +1,1 @@
+"""What the pages draw from: the picture of the fleet, the live stream, who asks and what they may."""
