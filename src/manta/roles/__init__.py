@@ -1,0 +1,1 @@
+"""One file a process: what it is wired from."""
