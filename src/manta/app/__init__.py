@@ -1,0 +1,1 @@
+"""What runs: roles, wiring, settings and the command line."""
