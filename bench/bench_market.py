@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from manta.domain.time import NEM_TIME, DispatchInterval, epoch_ms
-from manta.markets.dispatchis import prices_in
+from manta.mms.dispatchis import prices_in
 from manta.roles.serving import listening
 from manta.simulators.dispatchis import packed, report
 from manta.simulators.market import SimulatedMarket

@@ -71,8 +71,8 @@ def cell(row: dict[str, object], column: str) -> str:
 
 def ours(packed: Path) -> tuple[int, float]:
     """Read it as Manta does."""
-    from manta.markets.catalogue import PRICE
-    from manta.markets.reports import archived_tables
+    from manta.mms.catalogue import PRICE
+    from manta.mms.reports import archived_tables
 
     ((_, tables),) = archived_tables(packed.name, packed.read_bytes(), (PRICE,), WANTED)
     rows = tables[PRICE]
@@ -153,7 +153,7 @@ def best(side: str, packed: Path) -> dict[str, float]:
 
 def measured(side: str, packed: Path) -> dict[str, object]:
     """Read the month once, the libraries already loaded, and return time and memory."""
-    importlib.import_module("manta.markets.reports" if side == "ours" else "pandas")
+    importlib.import_module("manta.mms.reports" if side == "ours" else "pandas")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     began = time.perf_counter()
     answer = SIDES[side](packed)

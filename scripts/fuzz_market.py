@@ -19,12 +19,12 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable
 
-from manta.markets.catalogue import TABLES
-from manta.markets.dispatchis import prices_in
-from manta.markets.mms import MarketFileError
-from manta.markets.reports import archived_tables
-from manta.markets.rows import upsert
-from manta.markets.tables import parquet_rows, price_and_demand
+from manta.mms.catalogue import TABLES
+from manta.mms.dispatchis import prices_in
+from manta.mms.lines import MarketFileError
+from manta.mms.reports import archived_tables
+from manta.mms.rows import upsert
+from manta.mms.tables import parquet_rows, price_and_demand
 
 SECONDS_EACH = 2.0
 MOST_MEMORY = 4 * 2**30

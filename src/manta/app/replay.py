@@ -30,8 +30,8 @@ from manta.fleet.view import FleetView
 from manta.fleet.vpps import vpps_of
 from manta.flows.wanted import Posture, decide
 from manta.governor.govern import by_guard
-from manta.markets.dispatchis import prices_in
-from manta.markets.mms import MarketFileError
+from manta.mms.dispatchis import prices_in
+from manta.mms.lines import MarketFileError
 from manta.roles import demo
 from manta.simulators.stories import Story
 from manta.store.memory import Books

@@ -19,9 +19,9 @@ import structlog
 
 from manta.domain.market import Price
 from manta.domain.time import FIVE_MINUTES, DispatchInterval
-from manta.markets.archive import MOST_PACKED
-from manta.markets.dispatchis import NAME, interval_named, prices_in
-from manta.markets.mms import MarketFileError
+from manta.mms.archive import MOST_PACKED
+from manta.mms.dispatchis import NAME, interval_named, prices_in
+from manta.mms.lines import MarketFileError
 
 log = structlog.get_logger()
 

@@ -1,11 +1,11 @@
 from datetime import datetime, timedelta
 
 import pytest
-from tests.unit.markets.files import GENUINE
+from tests.unit.mms.files import GENUINE
 
 from manta.domain.market import PriceStatus, Region
 from manta.domain.time import FIVE_MINUTES, NEM_TIME, DispatchInterval
-from manta.markets.dispatchis import prices_in
+from manta.mms.dispatchis import prices_in
 from manta.simulators.dispatchis import CASE_SOLUTION, PRICE, REGIONSUM, report
 from manta.simulators.market import SERVICES, WEEK, SimulatedMarket, price
 from manta.simulators.stories import StoryBook, UnknownStoryError, story

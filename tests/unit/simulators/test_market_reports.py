@@ -9,8 +9,8 @@ import pytest
 
 from manta.domain.market import Region
 from manta.domain.time import FIVE_MINUTES, HALF_HOUR, NEM_TIME, DispatchInterval
-from manta.markets.archive import csv_files
-from manta.markets.mms import read_table
+from manta.mms.archive import csv_files
+from manta.mms.lines import read_table
 from manta.simulators.fitted_days import FittedDays
 from manta.simulators.forecasts import Forecaster, predispatch_ends
 from manta.simulators.market import SimulatedMarket

@@ -8,7 +8,7 @@ import pytest
 from manta.domain.market import PriceStatus, Region
 from manta.domain.reference import administered_cap_per_mwh, cap_per_mwh
 from manta.domain.time import FIVE_MINUTES, NEM_TIME, DispatchInterval
-from manta.markets.dispatchis import prices_in
+from manta.mms.dispatchis import prices_in
 from manta.simulators.dispatchis import NOT_FIRM, report
 from manta.simulators.market import SimulatedMarket
 from manta.simulators.nemweb import Publisher, application

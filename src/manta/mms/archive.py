@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from manta.markets.mms import MarketFileError
+from manta.mms.lines import MarketFileError
 
 MOST_PACKED = 5_000_000
 """Bytes as they came over the wire."""

@@ -17,10 +17,10 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 import pyarrow.csv as pacsv  # type: ignore[import-untyped]  # the same
 from numpy.typing import NDArray
 
-from manta.markets.archive import archived_files
-from manta.markets.catalogue import TABLES, Kind, Table, table_named
-from manta.markets.mms import END, MarketFileError, check_text
-from manta.markets.rows import NAME, TYPES, CellError, Rows, check_numbers, check_present, parse_instants
+from manta.mms.archive import archived_files
+from manta.mms.catalogue import TABLES, Kind, Table, table_named
+from manta.mms.lines import END, MarketFileError, check_text
+from manta.mms.rows import NAME, TYPES, CellError, Rows, check_numbers, check_present, parse_instants
 
 MOST_SECTIONS = 1_000
 MOST_COLUMNS = 500

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from manta.domain.market import Price, PriceStatus, Region
 from manta.domain.reference import FLOOR_PER_MWH, cap_per_mwh
 from manta.domain.time import NEM_TIME, DispatchInterval
-from manta.markets.archive import csv_files
-from manta.markets.mms import MarketFileError, Row, read_table
+from manta.mms.archive import csv_files
+from manta.mms.lines import MarketFileError, Row, read_table
 
 NAME = re.compile(r"PUBLIC_DISPATCHIS_(\d{12})_(\d{16})\.(zip|csv)", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,12})?([eE][+-]?\d{1,2})?")

@@ -9,9 +9,9 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]  # the same
 import pyarrow.csv as pacsv  # type: ignore[import-untyped]  # the same
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # the same
 
-from manta.markets.catalogue import PRICE_AND_DEMAND, Kind, Table
-from manta.markets.mms import MarketFileError, check_text
-from manta.markets.rows import (
+from manta.mms.catalogue import PRICE_AND_DEMAND, Kind, Table
+from manta.mms.lines import MarketFileError, check_text
+from manta.mms.rows import (
     AHEAD_MS,
     INSTANT,
     NAME,

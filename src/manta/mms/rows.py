@@ -14,7 +14,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]  # the same
 from numpy.typing import NDArray
 
 from manta.domain.time import NEM_TIME
-from manta.markets.catalogue import Kind, Table
+from manta.mms.catalogue import Kind, Table
 
 INSTANT = pa.timestamp("ms", "UTC")
 NAME = pa.dictionary(pa.int32(), pa.string())

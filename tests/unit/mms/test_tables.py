@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.markets.files import DATA, GENUINE, zipped
+from tests.unit.mms.files import DATA, GENUINE, zipped
 
 from manta.domain.time import NEM_TIME
-from manta.markets.catalogue import (
+from manta.mms.catalogue import (
     DAY_OFFER,
     FEEDS,
     PRICE,
@@ -24,10 +24,10 @@ from manta.markets.catalogue import (
     Kind,
     table_of_month,
 )
-from manta.markets.mms import MarketFileError
-from manta.markets.reports import archived_tables, sections_of, tables_in
-from manta.markets.rows import TYPES, Rows, upsert
-from manta.markets.tables import parquet_rows, price_and_demand
+from manta.mms.lines import MarketFileError
+from manta.mms.reports import archived_tables, sections_of, tables_in
+from manta.mms.rows import TYPES, Rows, upsert
+from manta.mms.tables import parquet_rows, price_and_demand
 
 FILES = sorted(
     path for path in (*DATA.glob("*"), *DATA.with_name("bids").glob("*")) if path.suffix != ".json"

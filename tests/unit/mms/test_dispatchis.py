@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.markets.files import COLUMNS, GENUINE, NAME, csv, price_row, zipped
+from tests.unit.mms.files import COLUMNS, GENUINE, NAME, csv, price_row, zipped
 
 from manta.domain.market import PriceStatus, Region
 from manta.domain.reference import cap_per_mwh
 from manta.domain.time import NEM_TIME, DispatchInterval
-from manta.markets import archive
-from manta.markets.dispatchis import prices_in
-from manta.markets.mms import MarketFileError
+from manta.mms import archive
+from manta.mms.dispatchis import prices_in
+from manta.mms.lines import MarketFileError
 
 
 def the_price(**given):
