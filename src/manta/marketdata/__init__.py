@@ -1,0 +1,1 @@
+"""What the market published, kept by the month: prices of years, and what is missing from them."""
