@@ -191,9 +191,3 @@ def test_leases_go_each_to_its_own_site_until_they_are_over():
         (subjects.leases_of(site(1)), b"b"),
     ]
     assert list(addressed(message, EVENING_MS + 1)) == []
-
-
-def test_every_make_in_the_catalogue_has_a_driver():
-    from manta.drivers.catalogue import CATALOGUE
-
-    assert CATALOGUE["manta-contract"].driver.Reports is Reports
