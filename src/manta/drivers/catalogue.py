@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from manta.domain.der import Descriptor, Latency, Setpoints
-from manta.drivers import sungrow
+from manta.drivers import huawei, sungrow
 from manta.drivers.modbus import Line, Pace, Registers
 from manta.drivers.port import Driver
 
@@ -53,6 +53,13 @@ CATALOGUE: Mapping[str, Make] = {
             refresh=timedelta(minutes=5),
             poll=timedelta(seconds=5),
         ),
+    ),
+    "huawei": Make(
+        caption="Huawei SUN2000 inverters with LUNA2000 batteries",
+        reached="Modbus TCP, port 502 of the SDongle, 6607 of the inverter itself",
+        descriptor=huawei.DESCRIPTOR,
+        connect=_modbus(huawei.Huawei, huawei.PACE),
+        note="An installer enables Modbus TCP. One client alone is served. What is forced ends by itself.",
     ),
     "sungrow": Make(
         caption="Sungrow SH hybrid inverters: SH-RS, SH-RT, SH-T with SBR batteries",

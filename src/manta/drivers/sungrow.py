@@ -10,6 +10,7 @@ three public maps of it agree.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from math import inf
 
@@ -200,10 +201,8 @@ class Sungrow:
 
     async def close(self) -> None:
         """Hand the battery back, if it answers."""
-        try:
+        with suppress(DeviceError):
             await self._release()
-        except DeviceError:
-            return
 
     async def probe_export_scale(self) -> float:
         """Find what a count written to the export limit is worth, without changing the limit for good.
