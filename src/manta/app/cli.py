@@ -4,14 +4,25 @@ import asyncio
 import importlib.metadata
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from manta.settings.options import DEFAULT_DATA, LOOPBACK, PAGE_PORT, SHARED_DATA, Options, Role, Story, World
+from manta.domain.market import Region
+from manta.settings.options import (
+    DEFAULT_DATA,
+    LOOPBACK,
+    PAGE_PORT,
+    SHARED_DATA,
+    MarketDays,
+    Options,
+    Role,
+    World,
+)
+from manta.wire.stories import StoryName
 
 RUNNING, LOOKING, INSIDE = "Run", "Look", "Inside"
 ERRORS = (OSError, ValueError, RuntimeError)
@@ -28,6 +39,10 @@ app = typer.Typer(
 )
 replay = typer.Typer(help="Play an evening, or a day of prices, in seconds.", no_args_is_help=True)
 app.add_typer(replay, name="replay", rich_help_panel=LOOKING)
+market_history = typer.Typer(
+    help="The market's own history: bring it in, see what there is.", no_args_is_help=True
+)
+app.add_typer(market_history, name="market", rich_help_panel=LOOKING)
 console = Console()
 
 DataOption = Annotated[
@@ -44,6 +59,10 @@ def up(
     story_after: Annotated[
         float, typer.Option(min=-1, max=1440, help="Minutes until the price spike; -1 waits to be asked.")
     ] = 3.0,
+    market: Annotated[
+        MarketDays,
+        typer.Option(help="The simulated market's days: a calm summer, or as real years were."),
+    ] = MarketDays.SUMMER,
     data: DataOption = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = PAGE_PORT,
     host: Annotated[str, typer.Option(help="Where the page listens; TLS 1.3 beyond loopback.")] = LOOPBACK,
@@ -63,6 +82,7 @@ def up(
         homes=homes,
         speed=speed,
         seed=seed,
+        market=market,
         host=host,
         port=port,
         bus_host=bus_host,
@@ -73,13 +93,17 @@ def up(
 
 @app.command(rich_help_panel=RUNNING)
 def story(
-    name: Annotated[Story, typer.Argument(help="Which story.")] = Story.SPIKE,
+    name: Annotated[StoryName, typer.Argument(help="Which story.")] = StoryName.SPIKE,
+    listed: Annotated[bool, typer.Option("--list", help="Show every story, and start none.")] = False,
     data: DataOption = None,
 ) -> None:
-    """Have the simulated market tell a story: [bold]spike[/] is $12,500/MWh for half an hour."""
-    from manta.app.story import ask
+    """Have the simulated market tell a story, from the next five-minute interval on."""
+    from manta.app.story import ask, stories_table
 
     def tell() -> int:
+        if listed:
+            console.print(stories_table())
+            return 0
         started = asyncio.run(ask(_house_of(data), name))
         console.print(f"{started.name}: {started.begins:%H:%M} to {started.ends:%H:%M} market time")
         return 0
@@ -99,6 +123,18 @@ def replay_spike(
     _exit_with(lambda: spike(homes, seed, json, console))
 
 
+@replay.command("day")
+def replay_day(
+    homes: Annotated[int, typer.Option(min=20, max=100_000, help="How many homes take part.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same day.")] = 1,
+    json: Annotated[Path | None, typer.Option(help="Write the figures to this file too.")] = None,
+) -> None:
+    """Play a whole trading day with every story in it, and show what the fleet did in each."""
+    from manta.app.replay_day import day
+
+    _exit_with(lambda: day(homes, seed, json, console))
+
+
 @replay.command("prices")
 def replay_prices(
     files: Annotated[list[Path], typer.Argument(help="DISPATCHIS files, .csv or .zip, or directories.")],
@@ -107,6 +143,98 @@ def replay_prices(
     from manta.app.replay import prices
 
     _exit_with(lambda: prices(files, console))
+
+
+@market_history.command("import")
+def market_import(
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH|URL...", help="Files, folders or addresses: CSV, zip, parquet, JSON."),
+    ],
+    data: DataOption = None,
+) -> None:
+    """Bring in what AEMO published; what was read before is skipped, what broke off goes on."""
+    from manta.app.market import import_files
+
+    _exit_with(lambda: import_files(sources, _data_of(data), console))
+
+
+@market_history.command("status")
+def market_status(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, instants in UTC.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Show how old each table is, how complete by region, and what is missing."""
+    from manta.app.market_status import show_status
+
+    _exit_with(lambda: show_status(_data_of(data), console, as_json=json))
+
+
+@app.command(rich_help_panel=LOOKING)
+def backtest(
+    more: Annotated[
+        list[Path] | None, typer.Argument(help="More price files, or directories of them.")
+    ] = None,
+    prices: Annotated[
+        list[Path] | None,
+        typer.Option(help="AEMO's prices: PRICE_AND_DEMAND, DISPATCHIS, monthly archives, Parquet copies."),
+    ] = None,
+    region: Annotated[Region, typer.Option(help="Which region's prices.")] = Region.VIC,
+    battery: Annotated[
+        str, typer.Option(help="Power and energy: 1MW/2MWh delivered, or a home's 5kW/13.5kWh.")
+    ] = "1MW/2MWh",
+    homes: Annotated[
+        Path | None, typer.Option(help="A home's year: CSV of time, load and PV in kW, half-hourly.")
+    ] = None,
+    policy: Annotated[str, typer.Option(help="Policies, by commas; a fair choice of all unless named.")] = "",
+    begins: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day, market time.")
+    ] = None,
+    ends: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="The day after the last.")
+    ] = None,
+    latency: Annotated[
+        float, typer.Option(min=0, max=3600, help="Seconds until a price is acted on.")
+    ] = 20.0,
+    telemetry_age: Annotated[
+        float, typer.Option(min=0, max=3600, help="Seconds that telemetry is old.")
+    ] = 10.0,
+    export_kw: Annotated[float, typer.Option(min=0, help="A home's export limit.")] = 5.0,
+    load_scale: Annotated[float, typer.Option(min=0, help="What to multiply the home's load with.")] = 1.0,
+    pv_scale: Annotated[float, typer.Option(min=0, help="What to multiply the home's PV with.")] = 1.0,
+    wear: Annotated[
+        float | None, typer.Option(min=0, help="Cost of wear, $/MWh from the cells; 20, of a home's 30.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the intervals' resampling.")] = 1,
+    out: Annotated[
+        Path, typer.Option(help="Where report.html, summary.csv and intervals.parquet go.")
+    ] = Path("backtest"),
+) -> None:
+    """Replay past prices: what each policy would have earned, seeing only what was published by then."""
+    from manta.app.backtest import Asked
+    from manta.app.backtest import backtest as run_backtest
+    from manta.backtest.site import Timing
+
+    def replayed() -> int:
+        asked = Asked(
+            prices=(*(prices or ()), *(more or ())),
+            region=region,
+            battery=battery,
+            home=homes,
+            policies=tuple(name.strip() for name in policy.split(",") if name.strip()),
+            begins=begins.date() if begins else None,
+            ends=ends.date() if ends else None,
+            timing=Timing(timedelta(seconds=latency), timedelta(seconds=telemetry_age)),
+            export_kw=export_kw,
+            load_scale=load_scale,
+            pv_scale=pv_scale,
+            wear_per_mwh=wear,
+            seed=seed,
+            out=out,
+        )
+        return run_backtest(asked, console)
+
+    _exit_with(replayed)
 
 
 @app.command(rich_help_panel=LOOKING)
@@ -170,6 +298,14 @@ def _house_of(data: Path | None) -> Path:
         if (place / "running.json").exists():
             return place
     raise FileNotFoundError("nothing runs here: start it with 'manta up', or say where with --data")
+
+
+def _data_of(data: Path | None) -> Path:
+    """Return the directory to read and write: of the house that runs, or where one would be."""
+    try:
+        return _house_of(data)
+    except FileNotFoundError:
+        return data or DEFAULT_DATA
 
 
 def _exit_with(act: Callable[[], int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from manta.domain.market import Price, PriceStatus, Region
 from manta.domain.reference import FLOOR_PER_MWH, cap_per_mwh
@@ -20,7 +21,7 @@ _STANDINGS = {"FIRM": PriceStatus.FIRM, "NOT FIRM": PriceStatus.NOT_FIRM}
 
 _AT_A_BOUND = 4
 _SCALED = 16
-_ORDINARY_ADJUSTMENTS = _AT_A_BOUND | _SCALED
+ORDINARY_ADJUSTMENTS = _AT_A_BOUND | _SCALED
 """APCFLAG is a set of bits: 1 overridden to the cap, 4 held at the cap or the floor, 8 overridden by hand, 16
 scaled to another region's price. AEMO's MMS data model, DISPATCHPRICE. Bits 4 and 16 stand on the dearest
 ordinary intervals (14,700.00 in SA1, 30 January 2020), so that a flag alone is not administration."""
@@ -34,6 +35,7 @@ def prices_in(file: str, body: bytes, heard_at: datetime | None = None) -> list[
     return sorted(prices, key=lambda price: price.interval.end)
 
 
+@lru_cache(maxsize=4_096)
 def interval_named(file: str) -> DispatchInterval | None:
     """Return the interval that a file is named for; None if it is not named as a DISPATCHIS report."""
     if (match := NAME.fullmatch(file)) is None:
@@ -85,7 +87,7 @@ def _status(row: Row, per_mwh: float, interval: DispatchInterval) -> PriceStatus
         return PriceStatus.SUSPECT
     if _flag(row, "MARKETSUSPENDEDFLAG"):
         return PriceStatus.SUSPENDED
-    if _flag(row, "APCFLAG") & ~_ORDINARY_ADJUSTMENTS:
+    if _flag(row, "APCFLAG") & ~ORDINARY_ADJUSTMENTS:
         return PriceStatus.ADMINISTERED
     return _STANDINGS.get(row["PRICE_STATUS"], PriceStatus.SUSPECT)
 
