@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
-import re
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Protocol
-from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
 import structlog
 
 from manta.domain.market import Price
 from manta.domain.time import FIVE_MINUTES, DispatchInterval
-from manta.mms.archive import MOST_PACKED
+from manta.markets.fetching import Clock, GoneError, Listing, UnreachableError, fetch, keep_refused
 from manta.mms.dispatchis import NAME, interval_named, prices_in
 from manta.mms.lines import MarketFileError
 
@@ -43,31 +38,6 @@ ATTEMPTS = 8
 """A file that cannot be read may still have been in the middle of being written."""
 MOST_FAILURES = 3
 """In one look; one file that cannot be had does not keep the others from us, a dead server does."""
-MOST_QUARANTINED = 500
-_TIMEOUT_S = 10.0
-_AS_IT_IS = {"Accept-Encoding": "identity"}
-"""Unpacking is ours to bound."""
-_HREF = re.compile(r"""href\s*=\s*["']([^"'<>\s]{1,500})["']""", re.IGNORECASE)
-
-
-class Clock(Protocol):
-    """Where time comes from."""
-
-    def now(self) -> datetime:
-        """Return the present instant, UTC."""
-        ...
-
-    async def sleep_until(self, at: datetime) -> None:
-        """Return once it is that late."""
-        ...
-
-
-class UnreachableError(ConnectionError):
-    """NEMWEB did not answer, or not with what was asked for."""
-
-
-class GoneError(UnreachableError):
-    """What was listed is not there."""
 
 
 @dataclass(slots=True)
@@ -102,14 +72,12 @@ class Nemweb:
         catch_up: timedelta = CATCH_UP,
     ) -> None:
         self.health = FeedHealth()
-        self._url = base_url.rstrip("/") + DIRECTORY
         self._client = client
+        self._listing = Listing(client, base_url.rstrip("/") + DIRECTORY, NAME)
         self._clock = clock
         self._quarantine = quarantine
         self._random = random
         self._since = clock.now() - catch_up
-        self._validators: dict[str, str] = {}
-        self._listed: dict[str, str] = {}
         self._done: set[str] = set()
         self._attempts: dict[str, int] = {}
 
@@ -146,12 +114,8 @@ class Nemweb:
 
     async def _list(self) -> None:
         """Read the directory, unless it says that it has not changed."""
-        answer = await self._get(self._url, self._validators)
-        if answer.status_code != httpx.codes.NOT_MODIFIED:
-            asked = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
-            self._validators = {asked[k]: answer.headers[k] for k in asked if k in answer.headers}
-            self._listed = _files_listed(self._url, answer.text)
-            self._done = {name for name in self._done if self._is_wanted(name)}
+        await self._listing.read()
+        self._done = {name for name in self._done if self._is_wanted(name)}
         self.health.listed_at = self._clock.now()
 
     def _due(self) -> list[str]:
@@ -159,7 +123,7 @@ class Nemweb:
 
         After an outage the price that counts now must not wait behind a day of history.
         """
-        wanted = [name for name in self._listed.keys() - self._done if self._is_wanted(name)]
+        wanted = [name for name in self._listing.files.keys() - self._done if self._is_wanted(name)]
         wanted.sort(key=str.upper)
         return wanted[-1:] + wanted[:-1]
 
@@ -174,7 +138,7 @@ class Nemweb:
     async def _read(self, name: str, published: list[Price]) -> None:
         """Fetch one file and add its prices; a bad one goes to quarantine and adds none."""
         try:
-            answer = await self._get(self._listed[name], {})
+            answer = await fetch(self._client, self._listing.files[name], {})
         except GoneError:
             self._attempt(name)
             raise
@@ -185,7 +149,7 @@ class Nemweb:
             self._attempt(name)
             self.health.quarantined += 1
             log.warning("market file quarantined", file=name, line=error.line, cause=error.cause)
-            await asyncio.to_thread(_keep, self._quarantine, name, answer.content, error)
+            await asyncio.to_thread(keep_refused, self._quarantine, name, answer.content, error)
             return
         self._finish(name)
         self.health.files += 1
@@ -204,30 +168,6 @@ class Nemweb:
         self._done.add(name)
         self._attempts.pop(name, None)
 
-    async def _get(self, url: str, headers: dict[str, str]) -> httpx.Response:
-        """Fetch within bounds of time and size; UnreachableError if that was not to be had."""
-        try:
-            async with (
-                asyncio.timeout(2 * _TIMEOUT_S),
-                self._client.stream(
-                    "GET", url, headers=headers | _AS_IT_IS, follow_redirects=False, timeout=_TIMEOUT_S
-                ) as answer,
-            ):
-                body = bytearray()
-                async for chunk in answer.aiter_raw():
-                    body += chunk
-                    if len(body) > MOST_PACKED:
-                        raise UnreachableError(f"{url} answers with more than {MOST_PACKED:,} bytes")
-        except (httpx.HTTPError, httpx.StreamError, TimeoutError, ValueError) as error:
-            raise UnreachableError(f"{url}: {type(error).__name__} {error}".rstrip()) from error
-        if answer.headers.get("Content-Encoding", "identity") != "identity":
-            raise UnreachableError(f"{url} answers packed although asked not to")
-        if answer.status_code in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
-            raise GoneError(f"{url} is not there")
-        if answer.status_code not in (httpx.codes.OK, httpx.codes.NOT_MODIFIED):
-            raise UnreachableError(f"{url} answers {answer.status_code}")
-        return httpx.Response(answer.status_code, headers=answer.headers, content=bytes(body))
-
     def _next_look(self) -> datetime:
         """Return when to look again: in the market's rhythm, or later and later while nobody answers."""
         now = self._clock.now()
@@ -243,41 +183,3 @@ class Nemweb:
             return current.start + FIRST_LOOK + jitter
         wait_s = EAGER_S if now < current.start + EAGER else LATE_S
         return now + timedelta(seconds=wait_s) + jitter
-
-
-def _files_listed(directory: str, page: str) -> dict[str, str]:
-    """Return the DISPATCHIS files that a listing names, with their addresses.
-
-    Only files of the very directory count: a listing cannot send us to another host or directory.
-    """
-    here = urlsplit(directory)
-    found: dict[str, str] = {}
-    for href in _HREF.findall(page):
-        try:
-            there = urlsplit(urljoin(directory, href))
-            folder, _, name = unquote(there.path).rpartition("/")
-            same = (there.scheme, there.hostname, there.port) == (here.scheme, here.hostname, here.port)
-        except ValueError:
-            continue
-        same &= folder.casefold() == here.path.rstrip("/").casefold()
-        if same and NAME.fullmatch(name) and not (there.query or there.username or there.password):
-            found[name] = f"{directory}{name}"
-    return found
-
-
-def _keep(directory: Path, name: str, body: bytes, error: MarketFileError) -> None:
-    """Write a refused file and the cause beside it, once for the same bytes."""
-    stem = f"{name}.{hashlib.sha256(body).hexdigest()[:12]}"
-    cause = {"file": error.file, "line": error.line, "cause": error.cause, "bytes": len(body)}
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        if (directory / f"{stem}.json").exists():
-            return
-        if sum(1 for _ in directory.glob("*.json")) >= MOST_QUARANTINED:
-            raise OSError(f"there are {MOST_QUARANTINED} files in it already")
-        (directory / f"{stem}.bytes").write_bytes(body)
-        (directory / f"{stem}.json").write_text(json.dumps(cause, indent=1))
-    except OSError as failure:
-        log.error(
-            "market quarantine cannot be written", directory=str(directory), because=str(failure), **cause
-        )

@@ -290,5 +290,6 @@ FEEDS = (
     Feed("ROOFTOP_PV/ACTUAL", "ROOFTOP_PV_ACTUAL_MEASUREMENT", _HALF_HOUR, (ROOFTOP_ACTUAL,)),
     Feed("ROOFTOP_PV/FORECAST", "ROOFTOP_PV_FORECAST", _HALF_HOUR, (ROOFTOP_FORECAST,)),
     Feed("Next_Day_Dispatch", "NEXT_DAY_DISPATCH", _DAY, (UNIT_SOLUTION,)),
+    Feed("Bidmove_Complete", "BIDMOVE_COMPLETE", _DAY, (DAY_OFFER, PERIOD_OFFER)),
 )
-"""Confidence H for the directories; M for the names of rooftop, SCADA and next-day files."""
+"""Confidence H for the directories; M for the names of rooftop, SCADA, next-day and bid files."""

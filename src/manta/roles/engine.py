@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -18,8 +19,14 @@ from manta.domain.time import FIVE_MINUTES
 from manta.fleet.view import FleetView
 from manta.flows.decision import Decision
 from manta.flows.live import show_live, snapshots
+from manta.flows.ports import Market
 from manta.flows.telemetry import Telemetry
 from manta.markets.aemo import Nemweb
+from manta.markets.agreement import Agreement, Word
+from manta.markets.bookmark import Bookmark
+from manta.markets.feeds import Follower, Source
+from manta.markets.words import READERS
+from manta.mms.catalogue import FEEDS
 from manta.roles.wiring import connected, recorded
 from manta.settings.config import Config
 from manta.settings.observe import Health, served
@@ -36,6 +43,8 @@ ENROL_AGAIN_S = 60.0
 RELAY_S = 5.0
 """A relay rings by itself; this is how long a change waits when the bell was missed."""
 CATCH_UP = timedelta(hours=24)
+SECOND_LOOK_BACK = timedelta(minutes=10)
+"""How far back we read what the dispatch price is compared with."""
 READINGS = prometheus_client.Counter(
     "manta_readings", "Readings folded into now, by what became of them", ["became"]
 )
@@ -58,7 +67,11 @@ async def main(config: Config) -> None:
             random=Random(config.seed),  # noqa: S311, TID251 - jitter
             catch_up=CATCH_UP,
         )
-        await _run(config, health, pool, bus, Heard(nemweb, health, config.speed))
+        agreement = Agreement(nemweb, config.clock())
+        async with asyncio.TaskGroup() as tasks:
+            for second in second_sources(config, client):
+                tasks.create_task(second.follow(_take_in(agreement)))
+            await _run(config, health, pool, bus, Heard(agreement, health, config.speed))
 
 
 async def _run(config: Config, health: Health, pool: Pool, bus: Bus, market: "Heard") -> None:
@@ -100,10 +113,34 @@ async def _run(config: Config, health: Health, pool: Pool, bus: Bus, market: "He
         tasks.create_task(_now_and_then(read_again))
 
 
+def second_sources(config: Config, client: httpx.AsyncClient) -> Sequence[Follower[list[Word]]]:
+    """Return the feeds that a jump of the dispatch price is compared with; they need no archive."""
+    clock = config.clock()
+    source = Source(
+        base_url=config.require("nemweb_url", str),
+        client=client,
+        clock=clock,
+        random=Random(config.seed),  # noqa: S311, TID251 - jitter
+        quarantine=config.data / "quarantine" / "market",
+    )
+    feeds = (replace(feed, archived=False) for feed in FEEDS if feed.prefix in READERS)
+    return [
+        Follower(feed, source, Bookmark(feed, clock.now(), SECOND_LOOK_BACK), READERS[feed.prefix])
+        for feed in feeds
+    ]
+
+
+def _take_in(agreement: Agreement) -> Callable[[list[Word]], Awaitable[None]]:
+    async def take_in(words: list[Word]) -> None:
+        agreement.hear(words)
+
+    return take_in
+
+
 class Heard:
     """A market that tells our health when it spoke."""
 
-    def __init__(self, market: Nemweb, health: Health, speed: float) -> None:
+    def __init__(self, market: Market, health: Health, speed: float) -> None:
         self._market, self._health = market, health
         health.expects("prices", within_s=2 * FIVE_MINUTES.total_seconds() / speed + 30)
 
