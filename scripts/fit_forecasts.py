@@ -41,9 +41,9 @@ def real(data: Path) -> Pairs:
 def simulated(seed: int = 6) -> Pairs:
     from manta.domain.market import Region
     from manta.domain.time import HALF_HOUR, NEM_TIME, DispatchInterval
-    from manta.simulators.fitted_days import FittedDays
-    from manta.simulators.forecasts import Forecaster
-    from manta.simulators.market import SimulatedMarket
+    from manta.nemsim.fitted_days import FittedDays
+    from manta.nemsim.forecasts import Forecaster
+    from manta.nemsim.market import SimulatedMarket
 
     market = SimulatedMarket(seed, (), FittedDays())
     forecaster, first = Forecaster(market), datetime(2024, 1, 10, tzinfo=NEM_TIME)

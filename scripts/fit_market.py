@@ -1,7 +1,7 @@
 """Fit the simulated market to real prices, and compare the two: ``fit_market.py [NEM DATA] [--table]``.
 
 Reads the shared market data (``../shared/data/nem`` beside the checkout unless told otherwise). With
-``--table`` it prints src/manta/simulators/fitted.py; else the statistics of real years and of simulated ones.
+``--table`` it prints src/manta/nemsim/fitted.py; else the statistics of real years and of simulated ones.
 """
 
 import sys
@@ -134,7 +134,7 @@ def real(data: Path) -> dict[int, dict[str, float]]:
 def simulated(seed: int, year: int = 2024, region: str = "VIC1") -> dict[str, float]:
     """Return the statistics of a simulated calendar year."""
     from manta.domain.market import Region
-    from manta.simulators.fitted_days import FittedDays
+    from manta.nemsim.fitted_days import FittedDays
 
     first = (np.datetime64(f"{year}-01-01") - np.datetime64("1970-01-01")).astype(int)
     count = (np.datetime64(f"{year + 1}-01-01") - np.datetime64(f"{year}-01-01")).astype(int)

@@ -17,8 +17,8 @@ from starlette.routing import Route
 from manta.domain.market import PriceStatus, Region
 from manta.domain.time import FIVE_MINUTES, NEM_TIME, DispatchInterval
 from manta.markets.aemo import ATTEMPTS, DIRECTORY, Nemweb
-from manta.simulators.market import SimulatedMarket
-from manta.simulators.nemweb import Fault, Publisher, application
+from manta.nemsim.market import SimulatedMarket
+from manta.nemsim.nemweb import Fault, Publisher, application
 
 EVENING = datetime(2027, 1, 14, 17, 52, tzinfo=NEM_TIME)
 FIRST = DispatchInterval.containing(EVENING)

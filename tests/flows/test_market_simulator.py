@@ -12,14 +12,18 @@ import pytest
 
 from manta.bus.nats import Bus
 from manta.domain.market import Region
-from manta.domain.time import NEM_TIME, epoch_ms
+from manta.domain.time import NEM_TIME, DispatchInterval, epoch_ms
 from manta.markets.aemo import Nemweb
+from manta.nemsim.fitted_days import FittedDays
+from manta.nemsim.market import SimulatedMarket
 from manta.roles.market_simulator import main
 from manta.settings.clock import ClockSetting
 from manta.settings.config import Config, ConfigError, World
+from manta.settings.options import MarketDays
 from manta.supervisor.ports import free_port
 from manta.wire import subjects
 from manta.wire.events import StartStory, StoryStarted
+from manta.wire.stories import OUTLINES, StoryName
 
 pytestmark = pytest.mark.engines
 
@@ -79,9 +83,38 @@ async def test_a_story_is_started_announced_priced_and_survives_the_role(nats_se
 
     assert (started.begins_ms, started.because) == (epoch_ms(ORIGIN + timedelta(minutes=3)), "")
     assert (told.begins_ms, told.ends_ms) == (started.begins_ms, started.ends_ms)
-    assert unknown.because
+    assert "'flood'" in unknown.because
+    assert "administered-floor" in unknown.because
     assert (again.begins_ms, bool(again.because)) == (started.begins_ms, True)
     assert prices == {12_500.0}
+
+
+@pytest.mark.parametrize("name", [StoryName.NEGATIVE, StoryName.ADMINISTERED_FLOOR])
+async def test_any_story_can_be_asked_for(nats_server, tmp_path, name):
+    config = settings(nats_server, tmp_path)
+    bus = await Bus.connect(nats_server.url, name="api", credentials=Path(nats_server.credentials("api")))
+    async with running(config):
+        started = await ask(bus, msgspec.msgpack.encode(StartStory(name)))
+    later = settings(nats_server, tmp_path, now=ORIGIN + timedelta(minutes=3, seconds=30))
+    async with running(later):
+        prices = await heard(later, tmp_path)
+    await bus.close()
+
+    assert (started.name, started.because) == (name, "")
+    assert started.ends_ms - started.begins_ms == OUTLINES[name].lasts / timedelta(milliseconds=1)
+    assert prices == {-45.0 if name is StoryName.NEGATIVE else -600.0}
+
+
+async def test_the_market_can_have_days_as_real_ones(nats_server, tmp_path):
+    config = settings(
+        nats_server, tmp_path, market=MarketDays.FITTED, now=ORIGIN + timedelta(minutes=3, seconds=30)
+    )
+    async with running(config):
+        prices = await heard(config, tmp_path)
+
+    market = SimulatedMarket(config.seed, (), FittedDays())
+    interval = DispatchInterval.containing(ORIGIN + timedelta(minutes=3, seconds=30))
+    assert prices == {market.per_mwh(region, interval) for region in Region if region is not Region.TAS}
 
 
 async def heard(config, tmp_path):

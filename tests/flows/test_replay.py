@@ -17,9 +17,9 @@ from manta.app.replay import summed_up
 from manta.app.replay_house import STORY_AT, Counters, Evening, opened
 from manta.app.virtual import play
 from manta.domain.time import FIVE_MINUTES, DispatchInterval
+from manta.nemsim.dispatchis import NOT_FIRM, packed, report
+from manta.nemsim.market import SimulatedMarket
 from manta.roles import demo
-from manta.simulators.dispatchis import NOT_FIRM, packed, report
-from manta.simulators.market import SimulatedMarket
 from manta.store import memory
 
 GENUINE = Path(__file__).parents[3] / "shared/data/nem/PUBLIC_DISPATCHIS_202508201810_0000000477155219.CSV"

@@ -17,8 +17,8 @@ from manta.domain.lease import OUTCOMES, Outcome
 from manta.domain.market import PriceStatus, Region
 from manta.domain.time import DispatchInterval, epoch_ms
 from manta.governor.limits import Limits
+from manta.nemsim.nemweb import Fault
 from manta.roles import demo
-from manta.simulators.nemweb import Fault
 
 HOMES = 5_000
 FEW = 200

@@ -1,10 +1,9 @@
-"""Story: have the simulated market tell one. There is no such thing in a live world."""
+"""Stories: have the simulated market tell one. There is no such thing in a live world."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 from fastapi import APIRouter, Response
@@ -17,6 +16,7 @@ from manta.door.shapes import answer
 from manta.store.audit import Deed
 from manta.wire import subjects
 from manta.wire.events import StartStory, StoryStarted
+from manta.wire.stories import OUTLINES, StoryName
 
 router = APIRouter(prefix="/api/story", tags=["story"], route_class=GuardedRoute, responses=DOCUMENTED)
 
@@ -27,9 +27,20 @@ WAIT_S = 3.0
 class Story:
     """A story that runs or is about to."""
 
-    name: str
+    name: StoryName
     begins: datetime
     ends: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoryOffered:
+    """A story that can be started."""
+
+    name: StoryName
+    lasts_s: int
+    """Seconds of market time, from the first interval's start."""
+    about: str
+    """One line on what happens, in English."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +48,13 @@ class Stories:
     """What is running, and what can be started."""
 
     running: Story | None
-    available: list[Literal["spike"]]
+    available: list[StoryOffered]
+
+
+AVAILABLE = [
+    StoryOffered(name, round(outline.lasts.total_seconds()), outline.about)
+    for name, outline in OUTLINES.items()
+]
 
 
 @router.get("", response_model=Stories)
@@ -48,16 +65,16 @@ async def stories(caller: Known, now: Now) -> Response:
         return answer(Stories(None, []))
     told = now.hub.story
     running = told is not None and now.clock.now() < from_epoch_ms(told.ends_ms)
-    return answer(Stories(_shown(told) if told and running else None, ["spike"]))
+    return answer(Stories(_shown(told) if told and running else None, AVAILABLE))
 
 
-@router.post("/spike", response_model=Story, status_code=202)
+@router.post("/{name}", response_model=Story, status_code=202)
 @needs(Role.OPERATOR)
-async def start_spike(caller: Known, now: Now) -> Response:
-    """Have the price spike begin with the next dispatch interval."""
+async def start_story(name: StoryName, caller: Known, now: Now) -> Response:
+    """Have a story begin with the next dispatch interval, unless one has not ended yet."""
     if now.world != "simulate":
         raise NotFound("This is the live market; it tells its own stories.")
-    started = await _ask(now.bus)
+    started = await _ask(now.bus, name)
     if started.because:
         raise Conflict(f"The story was not started: {started.because}")
     at = now.clock.now()
@@ -66,9 +83,9 @@ async def start_spike(caller: Known, now: Now) -> Response:
     return answer(_shown(started), 202)
 
 
-async def _ask(bus: Asks) -> StoryStarted:
+async def _ask(bus: Asks, name: StoryName) -> StoryStarted:
     try:
-        reply = await bus.request(subjects.STORY, msgspec.msgpack.encode(StartStory("spike")), timeout=WAIT_S)
+        reply = await bus.request(subjects.STORY, msgspec.msgpack.encode(StartStory(name)), timeout=WAIT_S)
     except (TimeoutError, ConnectionError) as error:
         raise Unavailable(
             "The simulated market does not answer. Wait until it runs (see ./manta doctor) and try again."
@@ -77,4 +94,4 @@ async def _ask(bus: Asks) -> StoryStarted:
 
 
 def _shown(story: StoryStarted) -> Story:
-    return Story(story.name, from_epoch_ms(story.begins_ms), from_epoch_ms(story.ends_ms))
+    return Story(StoryName(story.name), from_epoch_ms(story.begins_ms), from_epoch_ms(story.ends_ms))

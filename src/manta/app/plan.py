@@ -13,7 +13,7 @@ import structlog
 from manta.app import hours
 from manta.settings.clock import ClockSetting, wall
 from manta.settings.config import Address, Config, LogStyle, inherited
-from manta.settings.options import DEFAULT_DATA, SHARED_DATA, Options, World
+from manta.settings.options import DEFAULT_DATA, SHARED_DATA, MarketDays, Options, World
 from manta.supervisor import certificates, nats, postgres, secrets
 from manta.supervisor.accounts import Account, reachable
 from manta.supervisor.certificates import Certificates
@@ -24,7 +24,7 @@ from manta.supervisor.secrets import Secrets
 log = structlog.get_logger()
 
 NEMWEB = "https://nemweb.com.au"
-CORE = ("governor", "gateway", "engine", "settler", "api")
+CORE = ("governor", "gateway", "engine", "settler", "api", "market")
 SIMULATORS = ("market-simulator", "fleet-simulator")
 FIRST_HEALTH_PORT = 9180
 DATABASE = "manta"
@@ -156,6 +156,7 @@ def _common(options: Options, data: Path, bus: nats.Bus, now: datetime) -> Confi
         tls_authority=bus.tls.authority if bus.tls else None,
         homes=options.homes,
         seed=options.seed,
+        market=options.market if simulated else MarketDays.SUMMER,
         story_after=options.story_after if simulated else None,
         log=LogStyle.JSON,
     )

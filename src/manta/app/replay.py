@@ -32,8 +32,8 @@ from manta.flows.wanted import Posture, decide
 from manta.governor.govern import by_guard
 from manta.mms.dispatchis import prices_in
 from manta.mms.lines import MarketFileError
+from manta.nemsim.stories import Story
 from manta.roles import demo
-from manta.simulators.stories import Story
 from manta.store.memory import Books
 from manta.trading.spot import aud_per_mwh
 from manta.wire.columns import READING
@@ -122,7 +122,7 @@ class Played(msgspec.Struct, frozen=True):
 
 def spike(homes: int, seed: int, json: Path | None, console: Console) -> int:
     """Play story 1, show what came of it, and return the exit code."""
-    _only_warnings()
+    only_warnings()
     began_s = perf_counter()
     with Progress(
         TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True
@@ -374,7 +374,7 @@ class Armed:
         self._view.fold(self._rows)
 
 
-def _only_warnings() -> None:
+def only_warnings() -> None:
     """Keep the journeys' logs off the screen, save for what went wrong."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),

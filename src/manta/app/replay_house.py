@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from manta.app.virtual import VirtualClock
 from manta.bus.leases import LeaseSender
 from manta.bus.signing import BatchSigner
-from manta.domain.market import REGIONS
+from manta.domain.market import REGIONS, Price
 from manta.domain.site import DEVICE_KINDS, DeviceKind, Site
 from manta.domain.time import FIVE_MINUTES, DispatchInterval, epoch_ms, from_epoch_ms
 from manta.drivers.quarantine import Quarantine
@@ -39,17 +39,18 @@ from manta.flows.settlement import Settlement
 from manta.flows.telemetry import HistoryQueue, Telemetry
 from manta.governor.limits import Limits
 from manta.markets.aemo import Nemweb
+from manta.nemsim.market import SimulatedMarket
+from manta.nemsim.nemweb import Fault, Publisher, application
+from manta.nemsim.stories import Story, story
 from manta.roles import demo
 from manta.settings.clock import FIRST_EVENING
 from manta.simulators.homes import HomeColumns, Homes
-from manta.simulators.market import SimulatedMarket
-from manta.simulators.nemweb import Fault, Publisher, application
-from manta.simulators.stories import SPIKE, Story, story
 from manta.store import memory
 from manta.wire import subjects
 from manta.wire.batches import DeviceTable, SiteTable
 from manta.wire.events import DispatchMade, IntentsReady, LeasesWritten, PricePublished
 from manta.wire.seal import device_key
+from manta.wire.stories import StoryName
 
 type Rows = NDArray[Any]
 type Kw = NDArray[np.float64]
@@ -77,15 +78,18 @@ class Evening:
 
     homes: int = 5_000
     seed: int = 1
-    stories: Sequence[Story] = (story(SPIKE, STORY_AT),)
+    stories: Sequence[Story] = (story(StoryName.SPIKE, STORY_AT),)
     market_faults: Mapping[DispatchInterval, Fault] = field(default_factory=dict)
+    begins_at: datetime = BEGINS_AT
+    ends_at: datetime = ENDS_AT
+    turn: timedelta = TURN
 
 
 class House:
     """Every part of the product, wired by function calls; ``opened`` builds and runs it."""
 
     def __init__(self, evening: Evening, quarantine: Path) -> None:
-        self.evening, self.clock = evening, VirtualClock(BEGINS_AT)
+        self.evening, self.clock = evening, VirtualClock(evening.begins_at)
         sites = demo.homes(evening.homes, evening.seed)
         self.sites, self.devices = tables_of(sites)
         master = _key("lease master", evening.seed)
@@ -96,14 +100,15 @@ class House:
         self.history = Counters(np.flatnonzero(self.devices.kind == _METER), len(self.devices.ids))
         rules = [(demo.HARBOUR, rule) for rule in demo.first_rules()]
         self.enrolment = memory.Enrolment(self.sites, self.devices, rules)
-        view = FleetView(self.sites, self.devices)
+        view = FleetView(self.sites, self.devices, evening.turn)
         self._kept = HistoryQueue(self.history, self.clock)
         self._telemetry = Telemetry(view, lambda _: None, self._kept)
         self.quarantine = Quarantine(quarantine / "sites.jsonl")
         answers = Answers(Register(self.sites, self.devices), self.quarantine)
         homes = Homes(_home_columns(sites, master), evening.seed)
         self.street = Street(self.clock, homes, self.devices, answers, self._hear_acks)
-        self.signer, self.limits = BatchSigner(_key("signing seed", evening.seed)), Limits()
+        self.signer = BatchSigner(_key("signing seed", evening.seed))
+        self.limits = Limits(expected_age_ms=evening.turn // timedelta(milliseconds=1))
         self._sender = LeaseSender(self.street, master)
         self.leasing = Leasing(
             self.clock, self.leases, self._sender, self.signer, "governor of the replay", self.limits
@@ -111,6 +116,12 @@ class House:
         self.decision = Decision(self.clock, view, self.record, NextRoom(self.leasing), _tell_nobody)
         self.settlement = Settlement(self.clock, self.enrolment, self.history, self.books)
         self.track = Track()
+        market = SimulatedMarket(evening.seed, tuple(evening.stories))
+        self.publisher = Publisher(
+            lambda: market, self.clock, evening.seed, dict(evening.market_faults), offered=OFFERED
+        )
+        self.published: list[Sequence[Price]] = []
+        """Every publication as the poller passed it on, revisions too."""
 
     async def until(self, at: datetime) -> None:
         """Let the evening go on until an instant."""
@@ -134,7 +145,7 @@ class House:
             self.leasing.view.fold(rows)
             await self._kept.flush()
             self._note(at_ms)
-            due += TURN
+            due += self.evening.turn
             await self.clock.sleep_until(due)
 
     async def _hear_acks(self, rows: Rows) -> None:
@@ -171,20 +182,30 @@ async def opened(evening: Evening) -> AsyncIterator[House]:
 @asynccontextmanager
 async def _market(house: House, directory: Path) -> AsyncIterator[Market]:
     """Serve the simulated market's files to the product's own poller."""
-    evening = house.evening
-    market = SimulatedMarket(evening.seed, evening.stories)
-    publisher = Publisher(
-        lambda: market, house.clock, evening.seed, dict(evening.market_faults), offered=OFFERED
-    )
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(application(publisher))) as client:
-        yield Nemweb(
+    app = application(house.publisher)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
+        nemweb = Nemweb(
             "http://nemweb.replay",
             client=client,
             clock=house.clock,
             quarantine=directory / "market",
-            random=Random(evening.seed),  # noqa: S311, TID251 - jitter
+            random=Random(house.evening.seed),  # noqa: S311, TID251 - jitter
             catch_up=CATCH_UP,
         )
+        yield Overheard(nemweb, house.published)
+
+
+class Overheard:
+    """A market whose publications are written down as they pass."""
+
+    def __init__(self, market: Market, into: list[Sequence[Price]]) -> None:
+        self._market, self._into = market, into
+
+    async def prices(self) -> AsyncIterator[Sequence[Price]]:
+        """Yield what the market yields."""
+        async for published in self._market.prices():
+            self._into.append(published)
+            yield published
 
 
 class NextRoom:

@@ -15,6 +15,7 @@ MODULES: Mapping[Role, str] = {
     Role.SETTLER: "manta.roles.settler",
     Role.HISTORIAN: "manta.roles.historian",
     Role.API: "manta.roles.server",
+    Role.MARKET: "manta.roles.market",
     Role.MARKET_SIMULATOR: "manta.roles.market_simulator",
     Role.FLEET_SIMULATOR: "manta.roles.fleet_simulator",
     Role.RECORD: "manta.roles.record",

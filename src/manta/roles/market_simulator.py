@@ -1,6 +1,7 @@
 """The market simulator: a NEMWEB of our own, and the stories told on it."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 from urllib.parse import urlsplit
@@ -12,21 +13,25 @@ import structlog
 from manta.bus.nats import Bus
 from manta.domain.time import epoch_ms
 from manta.flows.ports import Clock
+from manta.nemsim.fitted_days import FittedDays
+from manta.nemsim.market import Days, SimulatedMarket
+from manta.nemsim.nemweb import Publisher, application
+from manta.nemsim.stories import Story, StoryBook
+from manta.nemsim.summer_days import SummerDays
 from manta.roles.serving import listening
 from manta.roles.wiring import connected
 from manta.settings.config import Config, ConfigError
 from manta.settings.observe import served
-from manta.settings.options import World
-from manta.simulators.market import SimulatedMarket
-from manta.simulators.nemweb import Publisher, application
-from manta.simulators.stories import Story, StoryBook, UnknownStoryError
+from manta.settings.options import MarketDays, World
 from manta.wire import subjects
 from manta.wire.events import StartStory, StoryStarted
+from manta.wire.stories import StoryName
 
 log = structlog.get_logger()
 
 BOOK = "market/stories.json"
 """In the data directory."""
+DAYS: Mapping[MarketDays, Days] = {MarketDays.SUMMER: SummerDays(), MarketDays.FITTED: FittedDays()}
 STARTED = prometheus_client.Counter("manta_market_stories", "Stories started")
 
 
@@ -40,12 +45,13 @@ async def main(config: Config) -> None:
     clock = config.clock()
     book = StoryBook(config.data / BOOK)
     begin_day(config, book, clock)
-    publisher = Publisher(lambda: SimulatedMarket(config.seed, book.stories), clock, config.seed)
+    days = DAYS[config.market]
+    publisher = Publisher(lambda: SimulatedMarket(config.seed, book.stories, days), clock, config.seed)
     publisher.prepare()
     async with (
         served("market-simulator", config) as health,
         connected(config, "market-simulator", health) as bus,
-        listening(application(publisher), address.hostname, address.port) as ended,
+        listening(application(publisher, in_threads=True), address.hostname, address.port) as ended,
     ):
         changed = asyncio.Event()
 
@@ -74,9 +80,10 @@ def start(book: StoryBook, clock: Clock, body: bytes) -> bytes:
     """Answer a request for a story: when it runs, or why it does not."""
     try:
         asked = msgspec.msgpack.decode(body, type=StartStory).name
-        begun, because = book.start(asked, clock.now())
-    except (msgspec.DecodeError, UnknownStoryError) as error:
-        return msgspec.msgpack.encode(StoryStarted("", 0, 0, str(error)))
+    except msgspec.DecodeError as error:
+        known = ", ".join(StoryName)
+        return msgspec.msgpack.encode(StoryStarted("", 0, 0, f"{error}; the stories are {known}"))
+    begun, because = book.start(asked, clock.now())
     if not because:
         _note(begun)
     return _spelled(begun, because)

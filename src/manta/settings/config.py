@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from manta.flows.ports import Clock
 from manta.settings.clock import ClockSetting, SimulatedClock, WallClock
-from manta.settings.options import LOOPBACK, PAGE_PORT, World
+from manta.settings.options import LOOPBACK, PAGE_PORT, MarketDays, World
 
 PREFIX = "MANTA_"
 DSN_PREFIX = "MANTA_DSN_"
@@ -89,6 +89,8 @@ class Config:
     """Whom our clients trust; set when the bus is spoken to over TLS."""
     homes: int = 5_000
     seed: int = 1
+    market: MarketDays = MarketDays.SUMMER
+    """What ordinary days of the simulated market are like."""
     story_after: timedelta | None = None
     """How long after the simulated origin story 1 begins by itself; None: only when asked."""
     log: LogStyle = LogStyle.CONSOLE
@@ -159,6 +161,8 @@ class Config:
             raise ConfigError("MANTA_CLOCK is for a simulated world; the live one follows the wall")
         if self.world is World.LIVE and self.story_after is not None:
             raise ConfigError("MANTA_STORY_AFTER is for a simulated world")
+        if self.world is World.LIVE and self.market is not MarketDays.SUMMER:
+            raise ConfigError("MANTA_MARKET is for a simulated world; the live one has its own days")
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ConfigError("MANTA_TLS_CERTIFICATE and MANTA_TLS_KEY go together")
 
@@ -227,6 +231,7 @@ READERS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "MANTA_TLS_AUTHORITY": ("tls_authority", Path),
     "MANTA_HOMES": ("homes", _count),
     "MANTA_SEED": ("seed", _seed),
+    "MANTA_MARKET": ("market", MarketDays),
     "MANTA_STORY_AFTER": ("story_after", _minutes),
     "MANTA_LOG": ("log", LogStyle),
 }

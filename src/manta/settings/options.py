@@ -30,15 +30,19 @@ class Role(StrEnum):
     SETTLER = "settler"
     HISTORIAN = "historian"
     API = "api"
+    MARKET = "market"
     MARKET_SIMULATOR = "market-simulator"
     FLEET_SIMULATOR = "fleet-simulator"
     RECORD = "record"
 
 
-class Story(StrEnum):
-    """What the simulated market can be asked for."""
+class MarketDays(StrEnum):
+    """What days of the simulated market are like where no story is told."""
 
-    SPIKE = "spike"
+    SUMMER = "summer"
+    """The same calm summer's day for ever."""
+    FITTED = "fitted"
+    """As the real market's of 2022 to 2024, spikes and negative middays included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,8 @@ class Options:
     homes: int = 5_000
     speed: float = 1.0
     seed: int = 1
+    market: MarketDays = MarketDays.SUMMER
+    """Of a simulated world."""
     host: str = LOOPBACK
     port: int = PAGE_PORT
     bus_host: str = LOOPBACK

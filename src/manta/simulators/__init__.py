@@ -1,1 +1,1 @@
-"""The world outside, simulated: homes, their faults, and the market."""
+"""The homes of a fleet, simulated: what they measure, what they obey, and how they fail."""

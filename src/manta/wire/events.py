@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from manta.wire.stories import StoryName
+
 
 class PricePublished(msgspec.Struct, frozen=True):
     """A region's price for one dispatch interval, already in the record."""
@@ -92,7 +94,7 @@ class Changed(msgspec.Struct, frozen=True):
 class StartStory(msgspec.Struct, frozen=True):
     """Ask the simulated market for a story; it begins with the next dispatch interval."""
 
-    name: Literal["spike"]
+    name: StoryName
 
 
 class StoryStarted(msgspec.Struct, frozen=True):

@@ -23,10 +23,10 @@ from tests.offers import (
 
 from manta.domain.market import Direction, Service
 from manta.markets.bids import write
+from manta.nemsim.bid_checks import Desk, objections
+from manta.nemsim.bidding import lowered
 from manta.rules.offers import problems
 from manta.rules.rebids import change_problems
-from manta.simulators.bid_checks import Desk, objections
-from manta.simulators.bidding import lowered
 
 UNITS = {unit.duid: unit for unit in (BDU, WIND)}
 

@@ -25,7 +25,7 @@ from manta.domain.offer import Acknowledged, Refused, Submission, Unresolved
 from manta.flows.ports import Bidding
 from manta.markets.bidding import SENDINGS, AemoBidding
 from manta.markets.bids import write
-from manta.simulators.bidding import PATH, BiddingService, Fault, Trouble, application
+from manta.nemsim.bidding import PATH, BiddingService, Fault, Trouble, application
 
 UNITS = {unit.duid: unit for unit in (BDU, WIND)}
 URL = "https://aemo.example"

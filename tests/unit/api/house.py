@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 import httpx
 import msgspec
+import numpy as np
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
@@ -19,13 +20,14 @@ from manta.desk.access import ABSOLUTE, COOKIE, CSRF_HEADER
 from manta.desk.board import Board
 from manta.desk.deps import Deps
 from manta.desk.hub import PACE, Hub, Pace
+from manta.desk.outlook import LEVELS, Spread
 from manta.domain.identity import RuleId, SiteId, TenantId, UserId, VppId
 from manta.domain.lease import Dispatch, DispatchOutcome
 from manta.domain.ledger import LedgerEntry
-from manta.domain.market import Price, PriceStatus, Region
+from manta.domain.market import REGIONS, Price, PriceStatus, Region
 from manta.domain.proposal import Target
 from manta.domain.rule import SpotRule
-from manta.domain.time import FIVE_MINUTES, DispatchInterval, epoch_ms
+from manta.domain.time import FIVE_MINUTES, DispatchInterval, epoch_ms, from_epoch_ms
 from manta.door import credentials
 from manta.door.limits import Buckets, Limits
 from manta.door.passwords import Passwords
@@ -37,7 +39,8 @@ from manta.store.enrolment import Vpp, VppSize
 from manta.store.rules import Conflict, RecordedRule
 from manta.store.tokens import Token, TokenHolder
 from manta.store.users import Claimed, Session, User
-from manta.wire.events import FleetSnapshot, RegionNow, StoryStarted
+from manta.wire.events import FleetSnapshot, RegionNow, StartStory, StoryStarted
+from manta.wire.series import PriceForecast, PriceSeries
 
 NOW = datetime(2027, 1, 14, 8, 0, 30, tzinfo=UTC)
 HARBOUR, COASTAL = TenantId("harbour"), TenantId("coastal")
@@ -46,6 +49,9 @@ ROLES = ("viewer", "operator", "trader", "admin")
 ORIGIN = "http://testserver"
 PASSWORD = "correct horse battery"
 SPACE = UUID("6f0d1a52-8d6e-4f43-9d5e-0d5bb3b5a111")
+
+
+EMPTY = PriceSeries(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.uint8), np.zeros(0))
 
 
 def uid(name: str) -> UUID:
@@ -194,6 +200,33 @@ class Prices:
         return [Price(region, interval(5), 84.2), Price(region, interval(), 12_500.0)]
 
 
+class Market:
+    """A market whose history is what a test gives it."""
+
+    def __init__(self) -> None:
+        self.series = {region: EMPTY for region in REGIONS}
+        self.runs: list[PriceForecast] = []
+        self.spreads = Spread(np.zeros((0, LEVELS), np.int64), np.zeros((0, LEVELS)), np.zeros((0, LEVELS)))
+        self.demands: dict[Region, float] = {}
+
+    async def prices(self, region: Region, start: datetime, end: datetime) -> PriceSeries:
+        ends_ms = self.series[region].ends_ms
+        return self.series[region].take((ends_ms > epoch_ms(start)) & (ends_ms <= epoch_ms(end)))
+
+    async def extent(self, region: Region) -> tuple[datetime, datetime] | None:
+        ends_ms = self.series[region].ends_ms.tolist()
+        return (from_epoch_ms(ends_ms[0]), from_epoch_ms(ends_ms[-1])) if ends_ms else None
+
+    async def forecasts(self, region: Region, at: datetime) -> Sequence[PriceForecast]:
+        return [run for run in self.runs if run.made_at <= at]
+
+    async def spread(self, region: Region, run: PriceForecast, at: datetime) -> Spread:
+        return self.spreads
+
+    async def demand_kw(self, region: Region, start: datetime, end: datetime) -> float | None:
+        return self.demands.get(region)
+
+
 class Dispatches:
     def _one(self, tenant: TenantId) -> RecordedDispatch:
         made = Dispatch(
@@ -278,7 +311,10 @@ class FakeBus:
             "spike", epoch_ms(interval().end), epoch_ms(interval().end + 6 * FIVE_MINUTES)
         )
 
+        self.asked: list[StartStory] = []
+
     async def request(self, subject: str, body: bytes, timeout: float) -> bytes:
+        self.asked.append(msgspec.msgpack.decode(body, type=StartStory))
         if isinstance(self.answer, Exception):
             raise self.answer
         return msgspec.msgpack.encode(self.answer)
@@ -311,7 +347,7 @@ class House:
     def __init__(self, passwords: Passwords, password_hash: str, web: Path, pace: Pace = PACE) -> None:
         self.record = Record(password_hash)
         self.clock, self.wall = HandClock(), HandClock()
-        self.bus, self.health = FakeBus(), Health()
+        self.bus, self.health, self.market = FakeBus(), Health(), Market()
         self.registry = CollectorRegistry()
         self.board = Board(Prices(), Earnings(), self.clock)
         self.hub = Hub(self.board, self.registry, pace)
@@ -340,6 +376,7 @@ class House:
             rules=Rules(self.record),
             vpps=Vpps(),
             prices=Prices(),
+            market=self.market,
             dispatches=Dispatches(),
             earnings=Earnings(),
             audit=Audit(self.record),

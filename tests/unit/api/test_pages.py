@@ -8,7 +8,8 @@ from tests.unit.api.test_access import RULE
 
 from manta.domain.market import Region
 from manta.domain.time import FIVE_MINUTES, epoch_ms
-from manta.wire.events import FleetSnapshot, StoryStarted
+from manta.wire.events import FleetSnapshot, StartStory, StoryStarted
+from manta.wire.stories import OUTLINES, StoryName
 
 RULE_PATH = f"/api/rules/{uid('harbour/rule')}"
 
@@ -200,7 +201,12 @@ async def test_a_time_that_makes_no_sense_is_refused(house: House, since: str, u
 
 async def test_a_story_is_started_told_and_over(house: House):
     async with house.signed_in(HARBOUR, "operator") as client:
-        assert (await client.get("/api/story")).json() == {"running": None, "available": ["spike"]}
+        before = (await client.get("/api/story")).json()
+        assert before["running"] is None
+        assert [each["name"] for each in before["available"]] == list(StoryName)
+        assert before["available"][0] == {
+            "name": "spike", "lasts_s": 1_800, "about": OUTLINES[StoryName.SPIKE].about,
+        }  # fmt: skip
         started = await client.post("/api/story/spike")
         assert started.status_code == 202
         told = (await client.get("/api/story")).json()
@@ -216,6 +222,27 @@ async def test_a_story_is_started_told_and_over(house: House):
         house.clock.at += 8 * FIVE_MINUTES
         assert (await client.get("/api/story")).json()["running"] is None
     assert house.record.deeds[-1][1].action == "story.started"
+
+
+@pytest.mark.parametrize("name", StoryName)
+async def test_every_story_can_be_asked_for(house: House, name: StoryName):
+    house.bus.answer = StoryStarted(name, epoch_ms(NOW), epoch_ms(NOW) + 600_000)
+    async with house.signed_in(HARBOUR, "operator") as client:
+        started = await client.post(f"/api/story/{name}")
+    assert (started.status_code, started.json()["name"]) == (202, name)
+    assert house.bus.asked == [StartStory(name)]
+    assert house.record.deeds[-1][1].subject == name
+
+
+@pytest.mark.parametrize("name", ["flood", "SPIKE", "spike ", "..%2Frules", "administered_floor"])
+async def test_a_story_that_nobody_knows_is_refused_with_those_that_are_known(house: House, name: str):
+    async with house.signed_in(HARBOUR, "operator") as client:
+        answer = await client.post(f"/api/story/{name}")
+    assert answer.status_code in {404, 422}
+    if answer.status_code == 422:
+        assert "administered-floor" in answer.json()["errors"][0]["message"]
+    assert house.bus.asked == []
+    assert house.record.deeds == []
 
 
 async def test_a_story_that_cannot_be_started_says_why(house: House):

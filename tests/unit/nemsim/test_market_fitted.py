@@ -9,9 +9,10 @@ import pytest
 
 from manta.domain.market import Region
 from manta.domain.time import NEM_TIME, DispatchInterval
-from manta.simulators import fitted_days
-from manta.simulators.fitted_days import FittedDays
-from manta.simulators.market import SERVICES, SimulatedMarket
+from manta.nemsim import fitted_days
+from manta.nemsim.fitted_days import FittedDays
+from manta.nemsim.market import SimulatedMarket
+from manta.nemsim.summer_days import SERVICES
 
 ROOT = Path(__file__).parents[3]
 DATA = ROOT.parent / "shared/data/nem"

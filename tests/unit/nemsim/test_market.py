@@ -6,15 +6,20 @@ from tests.unit.mms.files import GENUINE
 from manta.domain.market import PriceStatus, Region
 from manta.domain.time import FIVE_MINUTES, NEM_TIME, DispatchInterval
 from manta.mms.dispatchis import prices_in
-from manta.simulators.dispatchis import CASE_SOLUTION, PRICE, REGIONSUM, report
-from manta.simulators.market import SERVICES, WEEK, SimulatedMarket, price
-from manta.simulators.stories import StoryBook, UnknownStoryError, story
+from manta.nemsim.dispatchis import CASE_SOLUTION, PRICE, REGIONSUM, report
+from manta.nemsim.market import WEEK, SimulatedMarket
+from manta.nemsim.stories import StoryBook, UnknownStoryError, story
+from manta.nemsim.summer_days import SERVICES
 
 EVENING = datetime(2027, 1, 14, 17, 55, tzinfo=NEM_TIME)
 
 
 def interval(minutes=0, since=EVENING):
     return DispatchInterval(since + timedelta(minutes=minutes + 5))
+
+
+def price(region, interval, seed):
+    return SimulatedMarket(seed).per_mwh(region, interval)
 
 
 def test_the_same_seed_is_the_same_market_and_another_is_not():

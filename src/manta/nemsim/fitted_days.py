@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from manta.domain.market import REGIONS, Region
 from manta.domain.reference import FLOOR_PER_MWH, cap_per_mwh
 from manta.domain.time import INTERVALS_PER_DAY, NEM_TIME, DispatchInterval
-from manta.simulators import fitted
+from manta.nemsim import fitted
 
 type Day = NDArray[np.float64]
 """288 numbers, the interval that ends at 00:00 first."""

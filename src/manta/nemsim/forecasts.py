@@ -7,18 +7,19 @@ every pre-dispatch run of January 2021 against the prices that came (``scripts/f
 
 from __future__ import annotations
 
-import zlib
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from math import asinh, sinh
+from statistics import NormalDist
 
 import numpy as np
 
 from manta.domain.market import Region
 from manta.domain.reference import FLOOR_PER_MWH, cap_per_mwh
-from manta.domain.time import FIVE_MINUTES, HALF_HOUR, NEM_TIME, DispatchInterval, TradingDay
-from manta.simulators.market import SimulatedMarket
+from manta.domain.time import FIVE_MINUTES, HALF_HOUR, NEM_TIME, DispatchInterval, TradingDay, epoch_ms
+from manta.nemsim.market import SimulatedMarket
 
 _BEND_PER_MWH = 50.0
 """Errors are counted on an asinh scale: in dollars below this, in proportion above."""
@@ -102,6 +103,7 @@ class Forecaster:
         return float(np.sqrt(_OF_THE_INTERVAL) * shared + np.sqrt(1.0 - _OF_THE_INTERVAL) * own)
 
 
+_STANDARD = NormalDist()
 _ORIGIN = datetime(2000, 1, 1, tzinfo=NEM_TIME)
 _BANDS_CLOSE = timedelta(hours=8, minutes=30)
 """Into the trading day, at 12:30, the next one's offers are due: the 13:00 run is the first to know them."""
@@ -117,15 +119,12 @@ def predispatch_ends(first: datetime) -> list[datetime]:
 
 @lru_cache(maxsize=65_536)
 def _normal(name: str, at: datetime, seed: int) -> float:
-    return float(np.random.Generator(_source(name, at, seed)).standard_normal())
+    return _STANDARD.inv_cdf(_uniform(f"n/{name}", at, seed))
 
 
 @lru_cache(maxsize=65_536)
 def _uniform(name: str, at: datetime, seed: int) -> float:
-    return float(np.random.Generator(_source(f"u/{name}", at, seed)).random())
-
-
-def _source(name: str, at: datetime, seed: int) -> np.random.PCG64:
-    return np.random.PCG64(
-        np.random.SeedSequence((seed, zlib.crc32(name.encode()), int(at.timestamp()) // 300))
-    )
+    """Return a number between 0 and 1, neither included, that depends on every argument alone."""
+    said = f"{seed}/{name}/{epoch_ms(at) // 300_000}".encode()
+    drawn = int.from_bytes(hashlib.blake2b(said, digest_size=8).digest(), "big") >> 11
+    return (drawn + 0.5) / 2.0**53

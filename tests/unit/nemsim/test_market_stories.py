@@ -9,10 +9,10 @@ from manta.domain.market import PriceStatus, Region
 from manta.domain.reference import administered_cap_per_mwh, cap_per_mwh
 from manta.domain.time import FIVE_MINUTES, NEM_TIME, DispatchInterval
 from manta.mms.dispatchis import prices_in
-from manta.simulators.dispatchis import NOT_FIRM, report
-from manta.simulators.market import SimulatedMarket
-from manta.simulators.nemweb import Publisher, application
-from manta.simulators.stories import STORIES, StoryBook, story
+from manta.nemsim.dispatchis import NOT_FIRM, report
+from manta.nemsim.market import SimulatedMarket
+from manta.nemsim.nemweb import Publisher, application
+from manta.nemsim.stories import STORIES, StoryBook, story
 
 NOON = datetime(2027, 1, 14, 12, 0, tzinfo=NEM_TIME)
 INSIDE = DispatchInterval(NOON + FIVE_MINUTES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -14,11 +14,10 @@ from typing import Literal
 from manta.domain.market import Region
 from manta.domain.reference import FLOOR_PER_MWH, administered_cap_per_mwh, cap_per_mwh
 from manta.domain.time import FIVE_MINUTES, NEM_TIME, DispatchInterval
+from manta.wire.stories import OUTLINES, StoryName
 
-SPIKE = "spike"
 SPIKE_PER_MWH = 12_500.0
-SPIKE_INTERVALS = 6
-SPIKE_REGIONS = frozenset({Region.NSW, Region.VIC, Region.QLD, Region.SA})
+MAINLAND = frozenset({Region.NSW, Region.VIC, Region.QLD, Region.SA})
 
 
 class Standing(StrEnum):
@@ -43,7 +42,7 @@ class Mishap:
 class Story:
     """Some regions at one price for a while, whatever the day would have brought."""
 
-    name: str
+    name: StoryName
     first: DispatchInterval
     count: int
     per_mwh: float
@@ -61,6 +60,10 @@ class Story:
     notice: str = ""
     """The text of a market notice published when it begins."""
 
+    def __hash__(self) -> int:
+        """Hash what tells stories apart; the market asks a thousand times a minute."""
+        return hash((self.name, self.first.end))
+
     @property
     def begins(self) -> datetime:
         """When its first interval starts."""
@@ -75,6 +78,11 @@ class Story:
     def intervals(self) -> Sequence[DispatchInterval]:
         """The intervals it is told over."""
         return [DispatchInterval(self.first.end + n * FIVE_MINUTES) for n in range(self.count)]
+
+    @property
+    def counts_per_mwh(self) -> float:
+        """What counts toward the threshold of administered pricing."""
+        return self.per_mwh if self.uncapped_per_mwh is None else self.uncapped_per_mwh
 
     def spans(self, interval: DispatchInterval) -> bool:
         """Tell whether it is told over an interval."""
@@ -94,84 +102,96 @@ class UnknownStoryError(ValueError):
     """Nobody knows a story of that name."""
 
 
-def _spike(first: DispatchInterval) -> Story:
-    return Story(SPIKE, first, SPIKE_INTERVALS, SPIKE_PER_MWH, SPIKE_REGIONS)
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A story's name and times, waiting for what happens in it."""
+
+    name: StoryName
+    first: DispatchInterval
+
+    def __call__(self, per_mwh: float, regions: frozenset[Region]) -> Story:
+        """Return the story at a price in some regions, and nothing else."""
+        return Story(self.name, self.first, OUTLINES[self.name].lasts // FIVE_MINUTES, per_mwh, regions)
 
 
-def _negative(first: DispatchInterval) -> Story:
+def _spike(told: _Told) -> Story:
+    return told(SPIKE_PER_MWH, MAINLAND)
+
+
+def _negative(told: _Told) -> Story:
     """Tell of two hours in which the sun is more than anybody wants."""
-    return Story("negative", first, 24, -45.0, SPIKE_REGIONS)
+    return told(-45.0, MAINLAND)
 
 
-def _cap(first: DispatchInterval) -> Story:
-    return Story("cap", first, 3, cap_per_mwh(first), SPIKE_REGIONS)
+def _cap(told: _Told) -> Story:
+    return told(cap_per_mwh(told.first), MAINLAND)
 
 
-def _administered(first: DispatchInterval) -> Story:
-    held = administered_cap_per_mwh(first)
-    return Story("administered", first, 12, held, SPIKE_REGIONS, standing=Standing.ADMINISTERED,
-                 uncapped_per_mwh=SPIKE_PER_MWH)  # fmt: skip
+def _administered(told: _Told) -> Story:
+    held = replace(told(administered_cap_per_mwh(told.first), MAINLAND), standing=Standing.ADMINISTERED)
+    return replace(held, uncapped_per_mwh=SPIKE_PER_MWH)
 
 
-def _administered_floor(first: DispatchInterval) -> Story:
-    held = -administered_cap_per_mwh(first)
-    return Story("administered-floor", first, 12, held, SPIKE_REGIONS, standing=Standing.ADMINISTERED,
-                 uncapped_per_mwh=FLOOR_PER_MWH)  # fmt: skip
+def _administered_floor(told: _Told) -> Story:
+    held = replace(told(-administered_cap_per_mwh(told.first), MAINLAND), standing=Standing.ADMINISTERED)
+    return replace(held, uncapped_per_mwh=FLOOR_PER_MWH)
 
 
-def _suspension(first: DispatchInterval) -> Story:
+def _suspension(told: _Told) -> Story:
     """Tell of the whole market suspended, at the administered cap, as on 15 June 2022."""
-    held = administered_cap_per_mwh(first)
-    return Story("suspension", first, 24, held, frozenset(Region), standing=Standing.SUSPENDED)
+    held = told(administered_cap_per_mwh(told.first), frozenset(Region))
+    return replace(held, standing=Standing.SUSPENDED)
 
 
-def _revised(first: DispatchInterval) -> Story:
+def _revised(told: _Told) -> Story:
     """Tell of a price that is wrong, published as not firm and replaced ten minutes later."""
     mishap = Mishap("not_firm", timedelta(minutes=10))
-    return Story("revised", first, 2, 15_000.0, SPIKE_REGIONS, mishap=mishap, is_withdrawn=True)
+    return replace(told(15_000.0, MAINLAND), mishap=mishap, is_withdrawn=True)
 
 
-def _late(first: DispatchInterval) -> Story:
-    return Story("late", first, 2, 0.0, frozenset(), mishap=Mishap("late", timedelta(minutes=7)))
+def _late(told: _Told) -> Story:
+    return replace(told(0.0, frozenset()), mishap=Mishap("late", timedelta(minutes=7)))
 
 
-def _fcas(first: DispatchInterval) -> Story:
-    return Story("fcas", first, 6, 9_999.0, SPIKE_REGIONS, services=RAISED)
+def _fcas(told: _Told) -> Story:
+    return replace(told(9_999.0, MAINLAND), services=RAISED)
 
 
-def _lor3(first: DispatchInterval) -> Story:
-    local = first.start.astimezone(NEM_TIME)
-    begins, ends = (f"{at:%H%M} hrs" for at in (local, local + _LOR3_LASTS))
+def _lor3(told: _Told) -> Story:
+    local = told.first.start.astimezone(NEM_TIME)
+    story = told(0.0, frozenset())
+    begins, ends = (f"{at:%H%M} hrs" for at in (local, story.ends.astimezone(NEM_TIME)))
     notice = (
         f"Actual Lack Of Reserve Level 3 (LOR3) in the NSW Region - {local:%d/%m/%Y}\n\n"
         f"An Actual LOR3 condition has been declared in the NSW region from {begins}.\n\n"
         f"The Actual LOR3 condition is forecast to exist until {ends}."
     )
-    return Story("lor3", first, _LOR3_LASTS // FIVE_MINUTES, 0.0, frozenset(), notice=notice)
+    return replace(story, notice=notice)
 
 
 RAISED = frozenset({"RAISE1SEC", "RAISE6SEC", "RAISE60SEC", "RAISE5MIN", "RAISEREG"})
-_LOR3_LASTS = timedelta(hours=1)
-STORIES: Mapping[str, Callable[[DispatchInterval], Story]] = {
-    SPIKE: _spike,
-    "negative": _negative,
-    "cap": _cap,
-    "administered": _administered,
-    "administered-floor": _administered_floor,
-    "suspension": _suspension,
-    "revised": _revised,
-    "late": _late,
-    "fcas": _fcas,
-    "lor3": _lor3,
+STORIES: Mapping[StoryName, Callable[[_Told], Story]] = {
+    StoryName.SPIKE: _spike,
+    StoryName.NEGATIVE: _negative,
+    StoryName.CAP: _cap,
+    StoryName.ADMINISTERED: _administered,
+    StoryName.ADMINISTERED_FLOOR: _administered_floor,
+    StoryName.SUSPENSION: _suspension,
+    StoryName.REVISED: _revised,
+    StoryName.LATE: _late,
+    StoryName.FCAS: _fcas,
+    StoryName.LOR3: _lor3,
 }
 
 
 def story(name: str, at: datetime) -> Story:
     """Return a story as it would be told from the first dispatch interval that starts at or after ``at``."""
     if name not in STORIES:
-        raise UnknownStoryError(f"there is no story {name!r}; there is {', '.join(map(repr, STORIES))}")
+        known = ", ".join(repr(each.value) for each in STORIES)
+        raise UnknownStoryError(f"there is no story {name!r}; there is {known}")
     current = DispatchInterval.containing(at)
-    return STORIES[name](current if current.start == at else DispatchInterval(current.end + FIVE_MINUTES))
+    first = current if current.start == at else DispatchInterval(current.end + FIVE_MINUTES)
+    return STORIES[StoryName(name)](_Told(StoryName(name), first))
 
 
 class StoryBook:
@@ -207,7 +227,7 @@ class StoryBook:
         if self._origin == origin:
             return None
         self._origin = origin
-        begun, because = self.start(SPIKE, max(at, now))
+        begun, because = self.start(StoryName.SPIKE, max(at, now))
         if because:
             self._write()
         return None if because else begun
@@ -224,7 +244,7 @@ class StoryBook:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         book = {
             "origin": self._origin.isoformat() if self._origin else None,
-            "stories": [{"name": s.name, "begins": s.begins.isoformat()} for s in self._stories],
+            "stories": [{"name": s.name.value, "begins": s.begins.isoformat()} for s in self._stories],
         }
         beside = self._path.with_suffix(".new")
         with beside.open("w") as file:

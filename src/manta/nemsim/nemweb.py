@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
@@ -17,9 +18,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from manta.domain.time import FIVE_MINUTES, NEM_TIME, DispatchInterval
-from manta.simulators.dispatchis import FIRM, NOT_FIRM, packed, report
-from manta.simulators.market import SimulatedMarket
-from manta.simulators.shelves import SHELVES, Librarian, NoticeBoard
+from manta.nemsim.dispatchis import FIRM, NOT_FIRM, packed, report
+from manta.nemsim.market import SimulatedMarket
+from manta.nemsim.shelves import SHELVES, Librarian, NoticeBoard
 
 OFFERED = timedelta(hours=24)
 EARLIEST_S, LATEST_S = 15.0, 25.0
@@ -173,15 +174,28 @@ class Listed(Protocol):
         ...
 
 
-def application(publisher: Publisher) -> Starlette:
-    """Return the web server."""
+type _Body = Callable[[Directory, Any], Awaitable[bytes]]
+
+
+def application(publisher: Publisher, *, in_threads: bool = False) -> Starlette:
+    """Return the web server; in threads it writes long reports beside its answers, and needs a real clock."""
+    body = _apart if in_threads else _at_once
     now, market = publisher.clock.now, publisher.market
     directories: list[Directory] = [publisher, NoticeBoard(market, now)]
     directories += [Librarian(shelf, market, now, publisher.seed) for shelf in SHELVES]
-    return Starlette(routes=[route for each in directories for route in _routes(publisher, each)])
+    return Starlette(routes=[route for each in directories for route in _routes(publisher, each, body)])
 
 
-def _routes(publisher: Publisher, shown: Directory) -> list[Route]:
+async def _at_once(shown: Directory, file: Any) -> bytes:  # noqa: ANN401 - of one of its own files
+    return shown.body(file)
+
+
+async def _apart(shown: Directory, file: Any) -> bytes:  # noqa: ANN401 - the same
+    """Write what takes long in a thread: a pre-dispatch run is half a second in which prices must go out."""
+    return await asyncio.to_thread(shown.body, file) if isinstance(shown, Librarian) else shown.body(file)
+
+
+def _routes(publisher: Publisher, shown: Directory, body_of: _Body) -> list[Route]:
     """Return the ways to a directory and its files, in both spellings of AEMO's."""
     folder = f"/Reports/Current/{shown.directory}/"
 
@@ -193,7 +207,7 @@ def _routes(publisher: Publisher, shown: Directory) -> list[Route]:
         changed_at = files[-1].at if files else publisher.clock.now()
         if unchanged := _unchanged(request, etag, changed_at):
             return unchanged
-        page = _page(folder, [(file, len(shown.body(file))) for file in files])
+        page = _page(folder, [(file, len(await body_of(shown, file))) for file in files])
         return HTMLResponse(page, headers=_marks(etag, changed_at))
 
     async def download(request: Request) -> Response:
@@ -203,7 +217,7 @@ def _routes(publisher: Publisher, shown: Directory) -> list[Route]:
         file = next((f for f in shown.files() if f.name.casefold() == name.casefold()), None)
         if file is None:
             return Response("not found", 404)
-        body = shown.body(file)
+        body = await body_of(shown, file)
         etag = hashlib.sha256(body).hexdigest()[:16]
         if unchanged := _unchanged(request, etag, file.at):
             return unchanged

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from manta.domain.market import Region
 from manta.domain.reference import cap_per_mwh
 from manta.domain.time import FIVE_MINUTES, NEM_TIME, DispatchInterval
-from manta.simulators.market import SimulatedMarket
-from manta.simulators.stories import Standing
+from manta.nemsim.market import SimulatedMarket
+from manta.nemsim.stories import Standing
 
 NOT_FIRM, FIRM = "NOT FIRM", "FIRM"
 
@@ -147,10 +147,24 @@ def _prices(market: SimulatedMarket, region: Region, interval: DispatchInterval)
     row |= {"PRE_AP_ENERGY_PRICE": uncapped}
     row |= {"CUMUL_PRE_AP_ENERGY_PRICE": _decimal(market.cumulative_per_mwh(region, interval))}
     for service in _OLD + _NEW:
-        paid = _decimal(market.service_per_mw(service, region, interval))
-        row |= {f"{service}RRP": paid, f"{service}ROP": paid, f"{service}APCFLAG": "0"}
-        row |= {f"PRE_AP_{_short(service)}_PRICE": paid, f"CUMUL_PRE_AP_{_short(service)}_PRICE": "0"}
+        row |= _service(market, service, region, interval)
     return row | {"OCD_STATUS": "NOT_OCD", "MII_STATUS": "NOT_MII"}
+
+
+def _service(
+    market: SimulatedMarket, service: str, region: Region, interval: DispatchInterval
+) -> dict[str, str]:
+    uncapped = market.uncapped_service_per_mw(service, region, interval)
+    flag = _AT_THE_CAP if uncapped >= cap_per_mwh(interval) else "0"
+    flag = _OVERRIDDEN if market.holds_services(region, interval) else flag
+    total = market.cumulative_service_per_mw(service, region, interval)
+    return {
+        f"{service}RRP": _decimal(market.service_per_mw(service, region, interval)),
+        f"{service}ROP": _decimal(uncapped),
+        f"{service}APCFLAG": flag,
+        f"PRE_AP_{_short(service)}_PRICE": _decimal(uncapped),
+        f"CUMUL_PRE_AP_{_short(service)}_PRICE": _decimal(total),
+    }
 
 
 def _sums(market: SimulatedMarket, region: Region, interval: DispatchInterval) -> dict[str, str]:

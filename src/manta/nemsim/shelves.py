@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
+from threading import Lock
 
 from manta.domain.time import FIVE_MINUTES, HALF_HOUR, NEM_TIME, DispatchInterval
-from manta.simulators import reports
-from manta.simulators.dispatchis import packed
-from manta.simulators.market import SimulatedMarket
+from manta.nemsim import reports
+from manta.nemsim.dispatchis import packed
+from manta.nemsim.market import SimulatedMarket
 
 OFFERED = timedelta(hours=3)
 """How far back these files are listed; AEMO goes back days, and a listing states the size of each."""
@@ -82,6 +83,8 @@ class Librarian:
     now: Callable[[], datetime]
     seed: int
     _ready: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
+    _turn: Lock = field(default_factory=Lock)
+    """Two who ask at once are served the same bytes."""
 
     @property
     def directory(self) -> str:
@@ -99,12 +102,13 @@ class Librarian:
 
     def body(self, file: ShelvedFile) -> bytes:
         """Return the bytes of a file."""
-        if file.name not in self._ready:
-            csv = self.shelf.write(self.market(), file.of, file.at, file.number)
-            self._ready[file.name] = packed(f"{file.name.removesuffix('.zip')}.CSV", csv, file.at)
-            while len(self._ready) > _KEPT:
-                self._ready.popitem(last=False)
-        return self._ready[file.name]
+        with self._turn:
+            if file.name not in self._ready:
+                csv = self.shelf.write(self.market(), file.of, file.at, file.number)
+                self._ready[file.name] = packed(f"{file.name.removesuffix('.zip')}.CSV", csv, file.at)
+                while len(self._ready) > _KEPT:
+                    self._ready.popitem(last=False)
+            return self._ready[file.name]
 
     def _file(self, of: datetime) -> ShelvedFile:
         shelf = self.shelf

@@ -8,10 +8,10 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from manta.domain.market import Region, Service
 from manta.domain.time import FIVE_MINUTES, HALF_HOUR, NEM_TIME, DispatchInterval, predispatch_number
-from manta.simulators.dispatchis import FIRM
-from manta.simulators.forecasts import P5MIN_RUNS, Forecaster, predispatch_ends
-from manta.simulators.market import SimulatedMarket
-from manta.simulators.stories import Story
+from manta.nemsim.dispatchis import FIRM
+from manta.nemsim.forecasts import P5MIN_RUNS, Forecaster, predispatch_ends
+from manta.nemsim.market import SimulatedMarket
+from manta.nemsim.stories import Story
 
 _OLD = (
     *("RAISE6SEC", "RAISE60SEC", "RAISE5MIN", "RAISEREG"),
@@ -57,8 +57,8 @@ def trading(market: SimulatedMarket, interval: DispatchInterval, at: datetime, n
         row |= {"LASTCHANGED": changed, "PRICE_STATUS": FIRM}
         row |= {"ROP": cents(market.uncapped_per_mwh(region, interval))}
         for service in _OLD + _NEW:
-            paid = cents(market.service_per_mw(service, region, interval))
-            row |= {f"{service}RRP": paid, f"{service}ROP": paid}
+            row |= {f"{service}RRP": cents(market.service_per_mw(service, region, interval))}
+            row |= {f"{service}ROP": cents(market.uncapped_service_per_mw(service, region, interval))}
         rows.append(row)
     return _report("TRADINGIS", at, number, _table("TRADING,PRICE,3", TRADING_PRICE, rows))
 

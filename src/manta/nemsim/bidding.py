@@ -25,7 +25,7 @@ from starlette.routing import Route
 
 from manta.domain.offer import DispatchableUnit
 from manta.domain.time import NEM_TIME
-from manta.simulators.bid_checks import Desk, Json, Key, Objection, bids_in, key_of, objections
+from manta.nemsim.bid_checks import Desk, Json, Key, Objection, bids_in, key_of, objections
 
 PATH = "/NEMWholesale/bidding"
 ACCEPTED = "ACCEPTED"

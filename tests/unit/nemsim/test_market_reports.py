@@ -11,12 +11,12 @@ from manta.domain.market import Region
 from manta.domain.time import FIVE_MINUTES, HALF_HOUR, NEM_TIME, DispatchInterval
 from manta.mms.archive import csv_files
 from manta.mms.lines import read_table
-from manta.simulators.fitted_days import FittedDays
-from manta.simulators.forecasts import Forecaster, predispatch_ends
-from manta.simulators.market import SimulatedMarket
-from manta.simulators.nemweb import Publisher, application
-from manta.simulators.reports import cents
-from manta.simulators.stories import story
+from manta.nemsim.fitted_days import FittedDays
+from manta.nemsim.forecasts import Forecaster, predispatch_ends
+from manta.nemsim.market import SimulatedMarket
+from manta.nemsim.nemweb import Publisher, application
+from manta.nemsim.reports import cents
+from manta.nemsim.stories import story
 
 NOON = datetime(2027, 1, 14, 12, 0, tzinfo=NEM_TIME)
 MARKET = SimulatedMarket(1, (), FittedDays())

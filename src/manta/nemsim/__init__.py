@@ -1,0 +1,1 @@
+"""The market operator, simulated: prices, forecasts, the files it publishes, and the offers it takes."""
