@@ -38,6 +38,7 @@ ROLES = (
     "engine",
     "settler",
     "api",
+    "market",
     "market-simulator",
     "fleet-simulator",
 )
