@@ -15,7 +15,19 @@ import manta
 from manta.settings.clock import wall
 from manta.settings.config import inherited
 
-BENCHES = ("engine", "governor", "store", "market", "devices", "dispatch", "house")
+BENCHES = (
+    "engine",
+    "planner",
+    "governor",
+    "store",
+    "market",
+    "devices",
+    "drivers",
+    "dispatch",
+    "forecast",
+    "backtest",
+    "house",
+)
 """From quick to slow; each is ``bench/bench_<name>.py`` and prints JSON lines."""
 LONGEST_S = 900.0
 

@@ -8,13 +8,10 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
+from manta.fleet.filling import fill, survey
 from manta.fleet.headroom import Rooms
 
 type Floats = NDArray[np.float64]
-
-_MOST_PASSES = 64
-_FAINT = 1e-9
-"""A weight this small beside the greatest does not steer the filling; what is left over reaches it last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,67 +23,92 @@ class Allocation:
     """Positive when more export was wanted, negative when more charging was."""
 
 
-def allocate(target_kw: float, rooms: Rooms) -> Allocation:
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What shares are in proportion to, where not to energy: for each site a number that is not negative."""
+
+    up: Floats
+    """When power is given; what a unit is worth less to those who should give more of it."""
+    down: Floats
+    """When power is taken in."""
+
+
+def allocate(
+    target_kw: float, rooms: Rooms, weights: Weights | None = None, *, least_kw: float = 0.0
+) -> Allocation:
     """Share a target over homes by water-filling: each in proportion to the energy that it can spare.
 
     Everyone starts at the permitted power nearest to zero. Upward the spare energy weighs, downward the room
-    left; a home that reaches its bound stays there and the others carry the rest.
+    left, or the given weights; a home that reaches its bound stays there and the others carry the rest. With
+    ``least_kw``, the dead band of the inverters, nobody is asked for less than that: as many carry the
+    target, heaviest first, as can each carry so much, and what is too small for any of them is a shortfall.
     """
-    _refuse_unknown(target_kw, rooms)
-    floor_kw, ceiling_kw = rooms.floor_kw, rooms.ceiling_kw
-    rest_kw = np.clip(0.0, floor_kw, ceiling_kw)
-    if target_kw >= rest_kw.sum():
-        shares_kw = _fill(target_kw, rest_kw, ceiling_kw, rooms.spare_kwh)
+    if weights is not None:
+        rooms = Rooms(rooms.site_no, rooms.floor_kw, rooms.ceiling_kw, weights.up, weights.down)
+    allocation = _fill(target_kw, rooms)
+    small = (allocation.shares_kw != 0) & (abs(allocation.shares_kw) < least_kw)
+    return _without_small(target_kw, rooms, least_kw) if small.any() else allocation
+
+
+def warm_up() -> None:
+    """Have the compiled parts ready, so that the first price does not wait for a compiler."""
+    site_no, each = np.arange(2, dtype=np.int32), np.ones(2)
+    rooms = Rooms(site_no, -each, each, each, each)
+    for target_kw in (-1.0, 1.0):
+        allocate(target_kw, rooms)
+
+
+def _fill(target_kw: float, rooms: Rooms) -> Allocation:
+    if not isfinite(target_kw):
+        raise ValueError(f"a target is a finite power, was {target_kw} kW")
+    # One layout in memory is one compilation.
+    columns = [
+        np.ascontiguousarray(column, np.float64)
+        for column in (rooms.floor_kw, rooms.ceiling_kw, rooms.spare_kwh, rooms.room_kwh)
+    ]
+    rooms = Rooms(rooms.site_no, *columns)
+    finite, ordered, (rest_kw, spare_kwh, room_kwh) = survey(*columns)
+    if not finite:
+        raise ValueError("a home whose headroom is unknown cannot carry a share")
+    if not ordered:
+        raise ValueError("a home's floor is above its ceiling")
+    floor_kw, ceiling_kw = float(rooms.floor_kw.sum()), float(rooms.ceiling_kw.sum())
+    within_kw = float(min(max(target_kw, floor_kw), ceiling_kw))
+    if target_kw >= ceiling_kw:
+        shares_kw = rooms.ceiling_kw.copy()
+    elif target_kw <= floor_kw:
+        shares_kw = rooms.floor_kw.copy()
     else:
-        shares_kw = -_fill(-target_kw, -rest_kw, -floor_kw, rooms.room_kwh)
-    within_kw = min(max(target_kw, float(floor_kw.sum())), float(ceiling_kw.sum()))
+        shares_kw = np.empty_like(rooms.floor_kw)
+        band_kw = (rooms.floor_kw, rooms.ceiling_kw)
+        if target_kw >= rest_kw:
+            fill(target_kw, 1, band_kw, rooms.spare_kwh, spare_kwh, shares_kw)
+        else:
+            fill(target_kw, -1, band_kw, rooms.room_kwh, room_kwh, shares_kw)
     return Allocation(shares_kw, shortfall_kw=target_kw - within_kw)
 
 
-def _refuse_unknown(target_kw: float, rooms: Rooms) -> None:
-    if not isfinite(target_kw):
-        raise ValueError(f"a target is a finite power, was {target_kw} kW")
-    columns = (rooms.floor_kw, rooms.ceiling_kw, rooms.spare_kwh, rooms.room_kwh)
-    if not all(np.isfinite(column).all() for column in columns):
-        raise ValueError("a home whose headroom is unknown cannot carry a share")
-    if (rooms.floor_kw > rooms.ceiling_kw).any():
-        raise ValueError("a home's floor is above its ceiling")
+def _without_small(target_kw: float, rooms: Rooms, least_kw: float) -> Allocation:
+    """Let as many homes carry the target as can each carry enough; the heaviest are the first to be asked."""
+    weight = rooms.spare_kwh if target_kw >= 0 else rooms.room_kwh
+    able_kw = rooms.ceiling_kw if target_kw >= 0 else -rooms.floor_kw
+    bound = (rooms.floor_kw > 0) | (rooms.ceiling_kw < 0)  # who may not rest is not asked whether it would
+    asked = np.flatnonzero(~bound & (able_kw >= least_kw) & (weight > 0))
+    order = asked[np.argsort(-weight[asked], kind="stable")]
+    fewest, most = 0, len(order) + 1
+    while most - fewest > 1:
+        count = (fewest + most) // 2
+        shares_kw = _only(target_kw, rooms, bound, order[:count]).shares_kw[order[:count]]
+        if (abs(shares_kw) >= least_kw).all():
+            fewest = count
+        else:
+            most = count
+    return _only(target_kw, rooms, bound, order[:fewest])
 
 
-def _fill(target_kw: float, start_kw: Floats, top_kw: Floats, weight: Floats) -> Floats:
-    """Raise everyone from the start, by weight and up to the top, until the sum is the target."""
-    if target_kw >= top_kw.sum():
-        return top_kw.copy()
-    weight = np.where(weight > _FAINT * weight.max(initial=0.0), weight, 0.0)
-    shares_kw = np.clip(_level(target_kw, start_kw, top_kw, weight) * weight, start_kw, top_kw)
-    return _close(shares_kw, target_kw - float(shares_kw.sum()), start_kw, top_kw)
-
-
-def _level(target_kw: float, start_kw: Floats, top_kw: Floats, weight: Floats) -> float:
-    """Find the water level by Newton's rule, halving the bracket where that would leave it.
-
-    The filled power rises piecewise linearly with the level, so a step from the right piece is exact.
-    """
-    reach = np.divide(top_kw, weight, out=np.zeros_like(top_kw), where=weight > 0)
-    low, high, level = 0.0, float(reach.max(initial=0.0)), 0.0
-    wish_kw, filled_kw = np.empty_like(top_kw), np.empty_like(top_kw)
-    for _ in range(_MOST_PASSES):
-        np.multiply(weight, level, out=wish_kw)
-        np.clip(wish_kw, start_kw, top_kw, out=filled_kw)
-        gap_kw = target_kw - float(filled_kw.sum())
-        if abs(gap_kw) <= 1e-9 * max(1.0, abs(target_kw)):
-            break
-        low, high = (level, high) if gap_kw > 0 else (low, level)
-        slope = float(weight.sum(where=(wish_kw >= start_kw) & (wish_kw < top_kw)))
-        step = level + gap_kw / slope if slope > 0 else low
-        level = step if low < step < high else (low + high) / 2
-    return level
-
-
-def _close(shares_kw: Floats, gap_kw: float, start_kw: Floats, top_kw: Floats) -> Floats:
-    """Hand out the last grain, by the room that each has left, so that the sum is exact."""
-    left_kw = (top_kw if gap_kw > 0 else start_kw) - shares_kw
-    total_kw = float(left_kw.sum())
-    if not total_kw:
-        return shares_kw
-    return np.clip(shares_kw + left_kw * min(1.0, gap_kw / total_kw), start_kw, top_kw)
+def _only(target_kw: float, rooms: Rooms, bound: NDArray[np.bool_], who: NDArray[np.int64]) -> Allocation:
+    """Share a target over some homes, and over those that may not rest; the others stay at zero."""
+    may = bound.copy()
+    may[who] = True
+    floor_kw, ceiling_kw = np.where(may, rooms.floor_kw, 0.0), np.where(may, rooms.ceiling_kw, 0.0)
+    return _fill(target_kw, Rooms(rooms.site_no, floor_kw, ceiling_kw, rooms.spare_kwh, rooms.room_kwh))

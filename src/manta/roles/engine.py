@@ -16,6 +16,7 @@ from manta.bus.governor import RemoteGovernor
 from manta.bus.nats import Bus
 from manta.domain.market import Price
 from manta.domain.time import FIVE_MINUTES
+from manta.fleet import allocation
 from manta.fleet.view import FleetView
 from manta.flows.decision import Decision
 from manta.flows.live import show_live, snapshots
@@ -53,6 +54,7 @@ PRICES = prometheus_client.Counter("manta_prices", "Prices taken from the market
 
 async def main(config: Config) -> None:
     """Run until cancelled."""
+    await asyncio.to_thread(allocation.warm_up)
     async with (
         served("engine", config) as health,
         recorded(config, "engine", health) as pool,

@@ -24,6 +24,7 @@ PASSED_ON = (
     "PYTHONUNBUFFERED",
     "TMPDIR",
     "COVERAGE_PROCESS_START",
+    "NUMBA_CACHE_DIR",
 )
 """What a child of ours inherits besides its own settings."""
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manta.fleet.allocation import allocate
+from manta.fleet.allocation import Weights, allocate
 from manta.fleet.headroom import Rooms
 
 kw = st.floats(-100, 100).map(lambda x: round(x, 6))
@@ -21,6 +21,10 @@ def rooms(*homes):
 
 def ordered(homes):
     return rooms(*((min(a, b), max(a, b), spare, room) for a, b, spare, room in homes))
+
+
+for up_or_down_kw in (1.0, -1.0):  # compiled once, before anybody counts the time an example takes
+    allocate(up_or_down_kw, rooms((-5, 5, 1, 1), (-5, 5, 2, 2)))
 
 
 @pytest.mark.parametrize("column", ["floor_kw", "ceiling_kw", "spare_kwh", "room_kwh"])
@@ -98,3 +102,60 @@ def test_who_may_not_rest_at_zero_starts_where_it_may():
 
     assert allocation.shares_kw == pytest.approx([2, -2])
     assert allocation.shortfall_kw == 0
+
+
+def test_given_weights_share_in_their_proportion_instead_of_energy():
+    band = rooms((-5, 10, 9, 1), (-5, 10, 3, 2))
+
+    by_value = allocate(8, band, Weights(up=np.array([1.0, 3.0]), down=np.array([1.0, 1.0])))
+
+    assert by_value.shares_kw == pytest.approx([2, 6])
+
+
+def test_nobody_is_asked_for_less_than_its_inverter_can_hold():
+    band = rooms(*((-5, 5, spare, 1) for spare in (9, 8, 1, 0.5)))
+
+    shared = allocate(3.0, band, least_kw=1.0)
+
+    assert shared.shares_kw == pytest.approx([3 * 9 / 17, 3 * 8 / 17, 0, 0])
+    assert shared.shortfall_kw == 0
+
+
+def test_a_target_too_small_for_any_inverter_is_a_shortfall():
+    shared = allocate(0.4, rooms((-5, 5, 9, 1), (-5, 5, 8, 1)), least_kw=0.5)
+
+    assert shared.shares_kw.tolist() == [0, 0]
+    assert shared.shortfall_kw == 0.4
+
+
+@given(target_kw=st.floats(-200, 200), homes=st.lists(home, max_size=20), least_kw=st.floats(0.01, 5))
+def test_with_a_dead_band_shares_and_shortfall_still_make_up_the_target(target_kw, homes, least_kw):
+    band = ordered(homes)
+
+    shared = allocate(target_kw, band, least_kw=least_kw)
+
+    assert shared.shares_kw.sum() + shared.shortfall_kw == pytest.approx(target_kw, abs=1e-6)
+    assert (band.floor_kw <= shared.shares_kw).all()
+    assert (shared.shares_kw <= band.ceiling_kw).all()
+    free = (band.floor_kw <= 0) & (band.ceiling_kw >= 0)
+    assert ((shared.shares_kw[free] == 0) | (abs(shared.shares_kw[free]) >= least_kw * (1 - 1e-9))).all()
+
+
+def test_a_million_random_homes_keep_their_headroom_and_the_sum():
+    rng = np.random.default_rng(5)
+    count = 1_000_000
+    one, two = rng.uniform(-10, 10, count), rng.uniform(-10, 10, count)
+    band = Rooms(
+        np.arange(count, dtype=np.int32),
+        np.minimum(one, two),
+        np.maximum(one, two),
+        rng.uniform(0, 9, count),
+        rng.uniform(0, 9, count),
+    )
+    target_kw = 0.5 * float(band.ceiling_kw.sum())
+
+    shares_kw = allocate(target_kw, band).shares_kw
+
+    assert np.isfinite(shares_kw).all()
+    assert ((band.floor_kw <= shares_kw) & (shares_kw <= band.ceiling_kw)).all()
+    assert shares_kw.sum() == pytest.approx(target_kw, rel=1e-12)
