@@ -2,7 +2,7 @@
 
     python bench/bench_planner.py [--quick] [--peer NAME=PYTHON …]
 
-A peer (cvxpy, emhass, flexmeasures) is timed in its own interpreter, by ``bench/peers/NAME.py``, on the same
+A peer (cvxpy, emhass) is timed in its own interpreter, by ``bench/peers/NAME.py``, on the same
 homes; CPU time, one thread each.
 Real prices and the shared schedules are read from beside the checkout and skipped, with a line, where absent.
 """
