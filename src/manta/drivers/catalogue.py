@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from manta.domain.der import Descriptor, Latency, Setpoints
-from manta.drivers import huawei, sungrow
+from manta.drivers import (
+    alphaess,
+    foxess,
+    goodwe,
+    huawei,
+    huawei_emma,
+    sigenergy,
+    sma,
+    solaredge,
+    sungrow,
+    sunspec,
+)
 from manta.drivers.modbus import Line, Pace, Registers
 from manta.drivers.port import Driver
 
@@ -18,7 +29,10 @@ class Endpoint:
 
     host: str
     port: int = 502
-    unit: int = 1
+    unit: int | None = None
+    """Modbus' number of the device behind the address; None: the one that its make usually has."""
+    pace: Pace | None = None
+    """None: as its make wants to be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +48,35 @@ class Make:
     """What an installer must know."""
 
 
-def _modbus[D: Driver](driver: Callable[[Registers], D], pace: Pace) -> Callable[[Endpoint], Driver]:
-    def connect(at: Endpoint) -> Driver:
-        return driver(Registers(Line(at.host, at.port, pace), at.unit))
+@dataclass(frozen=True, slots=True)
+class Modbus:
+    """Opens a device over Modbus TCP."""
 
-    return connect
+    drive: Callable[[Registers], Driver]
+    pace: Pace
+    unit: int = 1
+    """Modbus' number that this make usually has."""
 
+    def __call__(self, at: Endpoint) -> Driver:
+        """Open the device at an address; nothing is asked yet."""
+        line = Line(at.host, at.port, at.pace or self.pace)
+        return self.drive(Registers(line, self.unit if at.unit is None else at.unit))
+
+
+_FOXESS = {
+    of.make: Make(
+        caption=f"FoxESS {models}",
+        reached="Modbus TCP, port 502, unit 247",
+        descriptor=foxess.DESCRIPTORS[of.make],
+        connect=Modbus(foxess.foxess(of), foxess.PACE, unit=247),
+        note=f"{reached} No serial number, no rating: they are entered. No export limit.",
+    )
+    for of, models, reached in (
+        (foxess.H1, "H1 hybrids", "Needs an RS485 gateway, or the LAN port of newer ones."),
+        (foxess.KH, "KH hybrids", "Needs an RS485 gateway."),
+        (foxess.H3_PRO, "H3-Pro and H3-Smart hybrids", "Modbus TCP is its own."),
+    )
+}
 
 CATALOGUE: Mapping[str, Make] = {
     "manta-contract": Make(
@@ -58,14 +95,66 @@ CATALOGUE: Mapping[str, Make] = {
         caption="Huawei SUN2000 inverters with LUNA2000 batteries",
         reached="Modbus TCP, port 502 of the SDongle, 6607 of the inverter itself",
         descriptor=huawei.DESCRIPTOR,
-        connect=_modbus(huawei.Huawei, huawei.PACE),
+        connect=Modbus(huawei.Huawei, huawei.PACE),
         note="An installer enables Modbus TCP. One client alone is served. What is forced ends by itself.",
+    ),
+    "huawei-emma": Make(
+        caption="Huawei EMMA home managers, with what stands behind them",
+        reached="Modbus TCP, port 502",
+        descriptor=huawei_emma.DESCRIPTOR,
+        connect=Modbus(huawei_emma.HuaweiEmma, huawei_emma.PACE),
+        note="Read alone: where its dispatch takes a power is not public. FusionSolar dispatches it.",
+    ),
+    "alphaess": Make(
+        caption="AlphaESS SMILE and Storion hybrids",
+        reached="Modbus TCP, port 502, unit 85",
+        descriptor=alphaess.DESCRIPTOR,
+        connect=Modbus(alphaess.AlphaEss, alphaess.PACE, alphaess.UNIT),
+        note="It tells no serial number: it is entered. It does not limit export in kW.",
+    ),
+    **_FOXESS,
+    "goodwe": Make(
+        caption="GoodWe ET, EH, BT and BH hybrids",
+        reached="Modbus TCP, port 502 of the LAN kit, unit 247",
+        descriptor=goodwe.DESCRIPTOR,
+        connect=Modbus(goodwe.GoodWe, goodwe.PACE, goodwe.UNIT),
+        note="The Wi-Fi kit speaks UDP alone and is not reached. It has no timeout: whoever commands it must "
+        "return it to auto.",
+    ),
+    "sigenergy": Make(
+        caption="Sigenergy SigenStor, as a plant",
+        reached="Modbus TCP, port 502, unit 247",
+        descriptor=sigenergy.DESCRIPTOR,
+        connect=Modbus(sigenergy.Sigenergy, sigenergy.PACE, sigenergy.PLANT_UNIT),
+        note="An installer enables Modbus TCP. A plant has no serial number: one is entered. No timeout.",
+    ),
+    "sma": Make(
+        caption="SMA Sunny Boy and Tripower Smart Energy",
+        reached="Modbus TCP, port 502, unit 3",
+        descriptor=sma.DESCRIPTOR,
+        connect=Modbus(sma.Sma, sma.PACE, sma.UNIT),
+        note="Read alone, part of it from memory: how a discharge is forced is not certain.",
+    ),
+    "solaredge": Make(
+        caption="SolarEdge StorEdge and Home Hub inverters with a battery",
+        reached="Modbus TCP, port 1502 or 502",
+        descriptor=solaredge.DESCRIPTOR,
+        connect=Modbus(solaredge.SolarEdge, solaredge.PACE),
+        note="An installer enables Modbus TCP and advanced power control.",
+    ),
+    "sunspec": Make(
+        caption="SunSpec devices: Fronius GEN24, and others with models 124 or 704",
+        reached="Modbus TCP, port 502",
+        descriptor=sunspec.DESCRIPTOR,
+        connect=Modbus(sunspec.SunSpec, sunspec.PACE),
+        note="Control over Modbus is enabled on the device. One without a reversion timer is read alone. The "
+        "meter's sign is checked in commissioning.",
     ),
     "sungrow": Make(
         caption="Sungrow SH hybrid inverters: SH-RS, SH-RT, SH-T with SBR batteries",
         reached="Modbus TCP, port 502",
         descriptor=sungrow.DESCRIPTOR,
-        connect=_modbus(sungrow.Sungrow, sungrow.PACE),
+        connect=Modbus(sungrow.Sungrow, sungrow.PACE),
         note="One connection alone is accepted. The inverter's own LAN port is preferred to the WiNet-S. "
         "It has no timeout: whoever forces it must release it.",
     ),

@@ -8,7 +8,6 @@ Source: the public register lists of "SUN2000 Modbus Interface Definitions" V3, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from math import ceil, inf
@@ -27,17 +26,16 @@ from manta.domain.der import (
     Settings,
     Status,
 )
-from manta.domain.lease import Outcome
-from manta.drivers.modbus import Kind, Pace, Readable, RefusedError, Register, Registers, Text
-from manta.drivers.port import Applied, DeviceError, ForbiddenError, Order
+from manta.drivers.modbus import Kind, Pace, Readable, Register, Registers, Text, answered, number
+from manta.drivers.port import Applied, DeviceError, Order
 
-SHORTEST, LONGEST = timedelta(minutes=1), timedelta(minutes=1440)
-"""A period is whole minutes."""
+SHORTEST, LONGEST = timedelta(minutes=1), timedelta(minutes=10)
+"""A period is whole minutes; the inverter would take a day, which a lost controller must not last."""
 DESCRIPTOR = Descriptor(
     make="huawei",
     latency=Latency.EDGE,
     setpoints=Setpoints.POWER,
-    expiry=timedelta(minutes=10),
+    expiry=LONGEST,
     refresh=timedelta(minutes=5),
     poll=timedelta(seconds=10),
     writes_wear=True,
@@ -121,69 +119,68 @@ class Huawei:
     async def identify(self) -> tuple[Identity, Capability]:
         """Read the plate."""
         seen = await self._registers.read((MODEL, SERIAL, RATED, MOST_CHARGE, MOST_DISCHARGE, CAPACITY))
-        rated_kw, capacity_kwh = _number(seen, RATED), _number(seen, CAPACITY)
+        rated_kw, capacity_kwh = number(seen, RATED), number(seen, CAPACITY)
         identity = Identity("Huawei", str(seen[MODEL]), str(seen[SERIAL]), "", rated_kw, capacity_kwh)
-        charge_kw, discharge_kw = (_number(seen, most) or 0.0 for most in (MOST_CHARGE, MOST_DISCHARGE))
+        charge_kw, discharge_kw = (number(seen, most) or 0.0 for most in (MOST_CHARGE, MOST_DISCHARGE))
         return identity, Capability(charge_kw, discharge_kw, export_limit=True, capacity_kwh=capacity_kwh)
 
     async def read(self, at: datetime) -> Sample:
         """Look at inverter, battery and meter; the household is what they leave over."""
         seen = await self._registers.read(_LOOK)
-        grid_kw, ac_kw = _number(seen, GRID_POWER), _number(seen, AC_POWER)
-        capacity_kwh, soc = _number(seen, CAPACITY), _number(seen, SOC)
+        grid_kw, ac_kw = number(seen, GRID_POWER), number(seen, AC_POWER)
+        capacity_kwh, soc = number(seen, CAPACITY), number(seen, SOC)
         return Sample(
             at,
             {
                 ComponentKind.GRID_METER: Measurement(
                     grid_kw,
-                    import_kwh=_number(seen, IMPORTED),
-                    export_kwh=_magnitude(_number(seen, EXPORTED)),
-                    frequency_hz=_number(seen, FREQUENCY),
+                    import_kwh=number(seen, IMPORTED),
+                    export_kwh=_magnitude(number(seen, EXPORTED)),
+                    frequency_hz=number(seen, FREQUENCY),
                 ),
                 ComponentKind.INVERTER: Measurement(ac_kw),
-                ComponentKind.PV_STRING: Measurement(_number(seen, PV_POWER)),
+                ComponentKind.PV_STRING: Measurement(number(seen, PV_POWER)),
                 ComponentKind.BATTERY: Measurement(
-                    _number(seen, BATTERY_POWER),
+                    number(seen, BATTERY_POWER),
                     soc=soc,
-                    import_kwh=_number(seen, CHARGED),
-                    export_kwh=_number(seen, DISCHARGED),
+                    import_kwh=number(seen, CHARGED),
+                    export_kwh=number(seen, DISCHARGED),
                 ),
                 ComponentKind.LOAD: Measurement(
                     None if grid_kw is None or ac_kw is None else grid_kw - ac_kw
                 ),
             },
-            Status(_running(_number(seen, STATE))),
+            Status(_running(number(seen, STATE))),
             Settings(
-                reserve_soc=_number(seen, RESERVE),
-                export_limit_kw=_limit(_number(seen, EXPORT_CONTROL), _number(seen, EXPORT_LIMIT)),
-                mode=_MODES.get(int(_number(seen, MODE) or 0), "unknown"),
+                reserve_soc=number(seen, RESERVE),
+                export_limit_kw=_limit(number(seen, EXPORT_CONTROL), number(seen, EXPORT_LIMIT)),
+                mode=_MODES.get(int(number(seen, MODE) or 0), "unknown"),
             ),
             Availability(
-                _number(seen, MOST_CHARGE) or 0.0,
-                _number(seen, MOST_DISCHARGE) or 0.0,
+                number(seen, MOST_CHARGE) or 0.0,
+                number(seen, MOST_DISCHARGE) or 0.0,
                 None if capacity_kwh is None or soc is None else soc * capacity_kwh,
             ),
         )
 
     async def apply(self, order: Order | None, at: datetime) -> Applied:
         """Force the battery for a while, clamped to what it offers now, or stop forcing it."""
-        try:
-            if order is None or order.until <= at:
-                await self._release()
-                return Applied(Outcome.ACCEPTED, None)
-            if order.export_limit_kw is not None:
-                await self._limit(order.export_limit_kw)
-            return Applied(Outcome.ACCEPTED, await self._force(order, order.until - at))
-        except (RefusedError, ForbiddenError, ValueError) as error:
-            return Applied(Outcome.REFUSED, None, str(error))
-        except DeviceError as error:
-            return Applied(Outcome.SILENT, None, str(error))
+        return await answered(self._carry_out(order, at))
 
     async def close(self) -> None:
         """Take back an export limit; what was forced ends with its period."""
         if self._export_before is not None:
             with suppress(DeviceError):
                 await self._release()
+        await self._registers.close()
+
+    async def _carry_out(self, order: Order | None, at: datetime) -> float | None:
+        if order is None or order.until <= at:
+            await self._release()
+            return None
+        if order.export_limit_kw is not None:
+            await self._limit(order.export_limit_kw)
+        return await self._force(order, order.until - at)
 
     async def _force(self, order: Order, lasts: timedelta) -> float:
         charging = order.power_kw < 0
@@ -200,8 +197,8 @@ class Huawei:
         if self._export_before is None:
             before = await self._registers.read((EXPORT_CONTROL, EXPORT_LIMIT))
             self._export_before = (
-                _number(before, EXPORT_CONTROL) or UNLIMITED,
-                _number(before, EXPORT_LIMIT) or 0.0,
+                number(before, EXPORT_CONTROL) or UNLIMITED,
+                number(before, EXPORT_LIMIT) or 0.0,
             )
         await self._registers.write(EXPORT_LIMIT, export_limit_kw)
         await self._registers.write(EXPORT_CONTROL, LIMIT_IN_WATTS)
@@ -213,11 +210,6 @@ class Huawei:
             await self._registers.write(EXPORT_CONTROL, control)
             await self._registers.write(EXPORT_LIMIT, limit_kw)
             self._export_before = None
-
-
-def _number(seen: Mapping[Readable, float | str | None], register: Register) -> float | None:
-    value = seen[register]
-    return value if isinstance(value, float) else None
 
 
 def _magnitude(value: float | None) -> float | None:

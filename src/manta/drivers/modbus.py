@@ -20,7 +20,8 @@ from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from pymodbus.pdu import ExceptionResponse, ModbusPDU
 
-from manta.drivers.port import DeviceError, ForbiddenError
+from manta.domain.lease import Outcome
+from manta.drivers.port import Applied, DeviceError, ForbiddenError
 
 ILLEGAL_ADDRESS = 2
 MOST_WORDS = 120
@@ -38,6 +39,7 @@ class Kind(Enum):
     S32 = (2, "i")
     F32 = (2, "f")
     U64 = (4, "Q")
+    S64 = (4, "q")
 
 
 class Space(Enum):
@@ -118,6 +120,8 @@ class Pace:
     settle_s: float = 0.0
     """Between connecting and the first question."""
     near_words: int = NEAR_WORDS
+    writes_blocks: bool = False
+    """A single register, too, is written with the function for several."""
 
 
 class RefusedError(DeviceError):
@@ -170,7 +174,7 @@ class Line:
     async def write(self, unit: int, address: int, words: Sequence[int]) -> None:
         """Write a block: one register by itself, several together."""
         async with self._turn:
-            if len(words) == 1:
+            if len(words) == 1 and not self.pace.writes_blocks:
                 await self._asked(
                     f"writing {address}",
                     lambda: self._client.write_register(address, words[0], device_id=unit),
@@ -212,6 +216,10 @@ class Registers:
         self._unit = unit
         self._alone: set[Readable] = set()
         """Registers that this device wants asked for by themselves."""
+
+    async def close(self) -> None:
+        """Let go of the line."""
+        await self._line.close()
 
     async def read(self, registers: Iterable[Readable]) -> Mapping[Readable, float | str | None]:
         """Read registers in as few blocks as their places allow; DeviceError if any block does not come.
@@ -282,3 +290,22 @@ def blocks(registers: Iterable[Readable], near: int = NEAR_WORDS) -> list[list[R
         else:
             grouped.append([each])
     return grouped
+
+
+def number(seen: Mapping[Readable, float | str | None], register: Register | None) -> float | None:
+    """Return a number out of what was read; None where it is unknown or the device has no such register."""
+    value = None if register is None else seen.get(register)
+    return value if isinstance(value, float) else None
+
+
+async def answered(carried_out: Awaitable[float | None]) -> Applied:
+    """Await an order being carried out, and return how the device answered: its power, or why not.
+
+    The power is in kW toward the grid; None once the device is released.
+    """
+    try:
+        return Applied(Outcome.ACCEPTED, await carried_out)
+    except (RefusedError, ForbiddenError, ValueError) as error:
+        return Applied(Outcome.REFUSED, None, str(error))
+    except DeviceError as error:
+        return Applied(Outcome.SILENT, None, str(error))

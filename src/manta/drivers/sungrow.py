@@ -9,7 +9,6 @@ three public maps of it agree.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from math import inf
@@ -28,8 +27,18 @@ from manta.domain.der import (
     Status,
     Trust,
 )
-from manta.domain.lease import Outcome
-from manta.drivers.modbus import Kind, Pace, Readable, RefusedError, Register, Registers, Space, Text
+from manta.drivers.modbus import (
+    Kind,
+    Pace,
+    Readable,
+    RefusedError,
+    Register,
+    Registers,
+    Space,
+    Text,
+    answered,
+    number,
+)
 from manta.drivers.port import Applied, DeviceError, ForbiddenError, Order
 
 DESCRIPTOR = Descriptor(
@@ -81,7 +90,7 @@ COMMAND = _holding(13051)
 FORCED_POWER = _holding(13052, 1e-3)
 EXPORT_LIMIT = _holding(13074, 1e-3)
 EXPORT_LIMIT_ON = _holding(13087)
-RESERVE = _holding(13100, 0.01)
+RESERVE = Register(13099, Kind.U16, 0.01)
 
 SELF_CONSUMPTION, FORCED = 0, 2
 CHARGE, DISCHARGE, STOP = 0xAA, 0xBB, 0xCC
@@ -134,9 +143,9 @@ class Sungrow:
         seen = await self._registers.read(
             (SERIAL, FIRMWARE, TYPE_CODE, RATED, BATTERY_RATED, CAPACITY, EXPORT_LIMIT_MOST)
         )
-        code = int(_number(seen, TYPE_CODE) or 0)
-        battery_kw, rated_kw = _number(seen, BATTERY_RATED), _number(seen, RATED)
-        capacity_kwh = _number(seen, CAPACITY)
+        code = int(number(seen, TYPE_CODE) or 0)
+        battery_kw, rated_kw = number(seen, BATTERY_RATED), number(seen, RATED)
+        capacity_kwh = number(seen, CAPACITY)
         power_kw = min(filter(None, (battery_kw, rated_kw)), default=0.0)
         identity = Identity(
             make="Sungrow",
@@ -151,58 +160,57 @@ class Sungrow:
     async def read(self, at: datetime) -> Sample:
         """Look at inverter, battery and meter."""
         seen = await self._registers.read(_LOOK)
-        limited = _number(seen, EXPORT_LIMIT_ON) == ON
-        frequency_hz = _number(seen, FREQUENCY)
+        limited = number(seen, EXPORT_LIMIT_ON) == ON
+        frequency_hz = number(seen, FREQUENCY)
         return Sample(
             at,
             {
                 ComponentKind.GRID_METER: Measurement(
-                    _number(seen, GRID_POWER),
-                    import_kwh=_number(seen, IMPORTED),
-                    export_kwh=_number(seen, EXPORTED),
+                    number(seen, GRID_POWER),
+                    import_kwh=number(seen, IMPORTED),
+                    export_kwh=number(seen, EXPORTED),
                     frequency_hz=frequency_hz,
                 ),
-                ComponentKind.PV_STRING: Measurement(_number(seen, PV_POWER)),
+                ComponentKind.PV_STRING: Measurement(number(seen, PV_POWER)),
                 ComponentKind.BATTERY: Measurement(
-                    _number(seen, BATTERY_POWER),
-                    soc=_number(seen, SOC),
-                    import_kwh=_number(seen, CHARGED),
-                    export_kwh=_number(seen, DISCHARGED),
-                    temperature_degc=_number(seen, TEMPERATURE),
+                    number(seen, BATTERY_POWER),
+                    soc=number(seen, SOC),
+                    import_kwh=number(seen, CHARGED),
+                    export_kwh=number(seen, DISCHARGED),
+                    temperature_degc=number(seen, TEMPERATURE),
                 ),
-                ComponentKind.LOAD: Measurement(_number(seen, LOAD_POWER)),
+                ComponentKind.LOAD: Measurement(number(seen, LOAD_POWER)),
             },
-            Status(_RUNNING.get(int(_number(seen, STATE) or 0), Running.UNKNOWN)),
+            Status(_RUNNING.get(int(number(seen, STATE) or 0), Running.UNKNOWN)),
             Settings(
-                reserve_soc=_number(seen, RESERVE),
-                export_limit_kw=_number(seen, EXPORT_LIMIT) if limited else inf,
-                mode=_MODES.get(int(_number(seen, MODE) or 0), "unknown"),
+                reserve_soc=number(seen, RESERVE),
+                export_limit_kw=number(seen, EXPORT_LIMIT) if limited else inf,
+                mode=_MODES.get(int(number(seen, MODE) or 0), "unknown"),
             ),
         )
 
     async def apply(self, order: Order | None, at: datetime) -> Applied:
         """Force the battery, or hand it back to self-consumption."""
-        try:
-            if order is None or order.until <= at:
-                await self._release()
-                return Applied(Outcome.ACCEPTED, None)
-            if order.export_limit_kw is not None:
-                await self._limit(order.export_limit_kw)
-            await self._registers.write(FORCED_POWER, abs(order.power_kw))
-            await self._registers.write(
-                COMMAND, DISCHARGE if order.power_kw > 0 else CHARGE if order.power_kw < 0 else STOP
-            )
-            await self._registers.write(MODE, FORCED)
-        except (RefusedError, ForbiddenError, ValueError) as error:
-            return Applied(Outcome.REFUSED, None, str(error))
-        except DeviceError as error:
-            return Applied(Outcome.SILENT, None, str(error))
-        return Applied(Outcome.ACCEPTED, order.power_kw)
+        return await answered(self._carry_out(order, at))
 
     async def close(self) -> None:
         """Hand the battery back, if it answers."""
         with suppress(DeviceError):
             await self._release()
+        await self._registers.close()
+
+    async def _carry_out(self, order: Order | None, at: datetime) -> float | None:
+        if order is None or order.until <= at:
+            await self._release()
+            return None
+        if order.export_limit_kw is not None:
+            await self._limit(order.export_limit_kw)
+        await self._registers.write(FORCED_POWER, abs(order.power_kw))
+        await self._registers.write(
+            COMMAND, DISCHARGE if order.power_kw > 0 else CHARGE if order.power_kw < 0 else STOP
+        )
+        await self._registers.write(MODE, FORCED)
+        return order.power_kw
 
     async def probe_export_scale(self) -> float:
         """Find what a count written to the export limit is worth, without changing the limit for good.
@@ -231,8 +239,8 @@ class Sungrow:
         if self._limit_before is None:
             before = await self._registers.read((EXPORT_LIMIT, EXPORT_LIMIT_ON))
             self._limit_before = (
-                _number(before, EXPORT_LIMIT) or 0.0,
-                _number(before, EXPORT_LIMIT_ON) or OFF,
+                number(before, EXPORT_LIMIT) or 0.0,
+                number(before, EXPORT_LIMIT_ON) or OFF,
             )
         await self._registers.write(EXPORT_LIMIT, export_limit_kw / self.export_scale)
         await self._registers.write(EXPORT_LIMIT_ON, ON)
@@ -245,8 +253,3 @@ class Sungrow:
             await self._registers.write(EXPORT_LIMIT, limit_kw / self.export_scale)
             await self._registers.write(EXPORT_LIMIT_ON, switch)
             self._limit_before = None
-
-
-def _number(seen: Mapping[Readable, float | str | None], register: Register) -> float | None:
-    value = seen[register]
-    return value if isinstance(value, float) else None
