@@ -16,9 +16,9 @@ import numpy as np
 
 from manta.domain.time import NEM_TIME, DispatchInterval, epoch_ms
 from manta.mms.dispatchis import prices_in
+from manta.nemsim.dispatchis import packed, report
+from manta.nemsim.market import SimulatedMarket
 from manta.roles.serving import listening
-from manta.simulators.dispatchis import packed, report
-from manta.simulators.market import SimulatedMarket
 from manta.store.historian import Historian
 from manta.store.history import History
 from manta.wire.columns import READING

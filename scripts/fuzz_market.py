@@ -1,53 +1,29 @@
-"""Throw damaged market files at the readers: nothing but a refusal or rows may come out, and soon.
-
-    python scripts/fuzz_market.py 1000000 7
-
-Half of the inputs go to the reader of dispatch prices, half to those of whole tables. Prints as JSON how many
-ran, how long it took, how many were accepted and how many causes of refusal there were, then the causes. An
-input that raises anything else, or takes longer than its limit, is printed and fails the run.
-"""
+"""The market's parsers as ``fuzzing`` sees them: seeds small enough that a million of each is soon thrown."""
 
 import io
 import json
-import random
-import re
-import resource
-import signal
-import sys
-import time
 import zipfile
-from collections import Counter
-from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import product
 
-from manta.mms.catalogue import TABLES
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scripts.fuzz_changes import JSON, OCTETS, REPORT, ROWS, ZIP
+from scripts.fuzzing import Parser
+
+from manta.markets import bids
+from manta.markets.bid_json import BidFormatError, fields_of
+from manta.mms.archive import archived_files, csv_files
+from manta.mms.catalogue import PRICE, TABLES, Table
+from manta.mms.dashboard import dashboard_rows
 from manta.mms.dispatchis import prices_in
-from manta.mms.lines import MarketFileError
-from manta.mms.reports import archived_tables
-from manta.mms.rows import upsert
+from manta.mms.lines import MarketFileError, read_table
+from manta.mms.reports import archived_tables, tables_in
+from manta.mms.rows import Rows, upsert
 from manta.mms.tables import parquet_rows, price_and_demand
 
-SECONDS_EACH = 2.0
-MOST_MEMORY = 4 * 2**30
-"""Of address space; more is refused by the system and ends in a MemoryError, which fails the run."""
-_VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|[-+]?[\d,]*\.?\d+")
-_TOKENS = (
-    *("", "0", "-1", "1e9", "1e999", "nan", "-inf", "1_0", "0x1", "9" * 40, "20250820170", "\u0661", "\x00"),
-    *('"2025/02/30 00:00:00"', "2025/08/20 24:00:00", "2025/08/20", "0000/01/01 00:00:00", "9999/12/31"),
-    *("NSW1", "VIC2", "FIRM", "NOT FIRM", "DISPATCH", "PRICE", "TRADING", "RRP", "REGIONID", "I", "D", "C"),
-    *(
-        '"',
-        '""',
-        '"a""b"',
-        '"open',
-        "\ufeff",
-        "a" * 300,
-        "1," * 20,
-        "\u2028",
-        "1\r2",
-        '"1\n2"',
-        "END OF REPORT",
-    ),
-)
+_AT = datetime(2025, 8, 20, 8, 10, tzinfo=UTC)
 _PRICE = "SETTLEMENTDATE,RUNNO,REGIONID,INTERVENTION,RRP,APCFLAG,MARKETSUSPENDEDFLAG,LASTCHANGED,PRICE_STATUS"
 
 
@@ -57,14 +33,13 @@ def report(*lines: str, of: str = "DISPATCHIS") -> bytes:
     return "\r\n".join((head, *lines, f'C,"END OF REPORT",{len(lines) + 2}', "")).encode()
 
 
-def price(region: str, changed: str = "18:05:07", more: str = "FIRM") -> str:
+def price(region: str, changed: str = "18:05:07", status: str = "FIRM") -> str:
     """Return a row of dispatch prices."""
-    return (
-        f'D,DISPATCH,PRICE,5,"2025/08/20 18:10:00",1,{region},0,242.65268,0,0,"2025/08/20 {changed}",{more}'
-    )
+    at = '"2025/08/20 18:10:00"'
+    return f'D,DISPATCH,PRICE,5,{at},1,{region},0,242.65268,0,0,"2025/08/20 {changed}",{status}'
 
 
-SEEDS = [
+DISPATCH = (
     report(f"I,DISPATCH,PRICE,5,{_PRICE}", *(price(r) for r in ("NSW1", "QLD1", "SA1", "TAS1", "VIC1"))),
     report(
         f"I,DISPATCH,PRICE,5,{_PRICE}",
@@ -75,174 +50,192 @@ SEEDS = [
         "I,DISPATCH,INTERCONNECTION,1,SETTLEMENTDATE,IRLF",
         'D,DISPATCH,INTERCONNECTION,1,"2025/12/27 00:05:00","0.95"',
     ),
-    report(
-        "I,TRADING,PRICE,3,SETTLEMENTDATE,RUNNO,REGIONID,PERIODID,RRP,LASTCHANGED",
-        "D,TRADING,PRICE,3,2026/04/01 00:05:00,1,NSW1,1,65.01,2026/04/01 00:10:07",
-        "I,ROOFTOP,ACTUAL,2,INTERVAL_DATETIME,REGIONID,POWER,LASTCHANGED,TYPE,QI",
-        "D,ROOFTOP,ACTUAL,2,2026/04/01 00:30:00,NSW1,0,2026/04/01 00:49:15,MEASUREMENT,1",
-        "I,BID,BIDDAYOFFER_D,3,SETTLEMENTDATE,DUID,BIDTYPE,DIRECTION,OFFERDATE,REBIDEXPLANATION,PRICEBAND1",
-        'D,BID,BIDDAYOFFER_D,3,2026/04/01,AGLHAL,ENERGY,GEN,2026/03/31 11:00:00,"a, ""b""",-966.3',
-        of="MIXED",
-    ),
-]
-_HALF_HOUR = (
-    b"REGION,SETTLEMENTDATE,TOTALDEMAND,RRP,PERIODTYPE\r\nNSW1,2024/01/01 00:05:00,7100.5,81.2,TRADE\r\n"
+)
+MIXED = report(
+    "I,TRADING,PRICE,3,SETTLEMENTDATE,RUNNO,REGIONID,PERIODID,RRP,LASTCHANGED",
+    "D,TRADING,PRICE,3,2026/04/01 00:05:00,1,NSW1,1,65.01,2026/04/01 00:10:07",
+    "I,ROOFTOP,ACTUAL,2,INTERVAL_DATETIME,REGIONID,POWER,LASTCHANGED,TYPE,QI",
+    "D,ROOFTOP,ACTUAL,2,2026/04/01 00:30:00,NSW1,0,2026/04/01 00:49:15,MEASUREMENT,1",
+    "I,BID,BIDDAYOFFER_D,3,SETTLEMENTDATE,DUID,BIDTYPE,DIRECTION,OFFERDATE,REBIDEXPLANATION,PRICEBAND1",
+    'D,BID,BIDDAYOFFER_D,3,2026/04/01,AGLHAL,ENERGY,GEN,2026/03/31 11:00:00,"a, ""b""",-966.3',
+    of="MIXED",
+)
+DEMAND = b"\r\n".join(
+    (
+        b"REGION,SETTLEMENTDATE,TOTALDEMAND,RRP,PERIODTYPE",
+        b"NSW1,2024/01/01 00:05:00,7100.5,81.2,TRADE",
+        b'"NSW1","2024/01/01 00:10:00",7090,-1000,TRADE',
+        b"",
+    )
 )
 
 
-def flip(body: bytes, luck: random.Random) -> bytes:
-    """Change some bytes."""
-    some = bytearray(body)
-    for _ in range(luck.randint(1, 4)):
-        some[luck.randrange(len(some))] = luck.randrange(256)
-    return bytes(some)
+def zips() -> tuple[bytes, ...]:
+    """Return zips as AEMO has them, zips of zips, bombs, and one of very many files."""
+    day = zipped([DISPATCH[0]])
+    small = (
+        *(day, zipped([MIXED, *DISPATCH]), zipped([day, day]), zipped([zipped([day])]), zipped([])),
+        *(zipped([DISPATCH[1]], zipfile.ZIP_STORED), zipped([DISPATCH[1]], zipfile.ZIP_BZIP2)),
+    )
+    bomb = zipped([b"0" * 3_000_000])
+    return (*small * 20, zipped([b"C,a\r\n"] * 1_100), bomb, zipped([bomb, day]))
 
 
-def cut(body: bytes, luck: random.Random) -> bytes:
-    """Leave a piece out, or the end."""
-    first = luck.randrange(len(body))
-    last = luck.choice((len(body), min(len(body), first + luck.randint(1, 40))))
-    return body[:first] + body[last:]
+def zipped(bodies: list[bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """Pack files."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        for number, body in enumerate(bodies):
+            archive.writestr(zipfile.ZipInfo(f"{number}.csv"), body, method)
+    return packed.getvalue()
 
 
-def repeat(body: bytes, luck: random.Random) -> bytes:
-    """Say a piece twice, or put a piece of another file in."""
-    other = luck.choice((body, luck.choice(SEEDS)))
-    first, at = luck.randrange(len(other)), luck.randrange(len(body))
-    return body[:at] + other[first : first + luck.randint(1, 400)] + body[at:]
+def parquets() -> tuple[bytes, ...]:
+    """Return small parquet copies: columns of every kind, and of kinds that no copy has."""
+    columns = {
+        "SETTLEMENTDATE": (
+            pa.array(["2021/01/01 00:05:00", None, "2021/02/30 00:00:00"]),
+            pa.array([_AT, None, _AT], pa.timestamp("ns", "UTC")),
+            pa.array([_AT.replace(tzinfo=None), None, None], pa.timestamp("us")),
+            pa.array([-(2**62), 0, 2**62], pa.timestamp("us")),
+            pa.array([b"\xff", b"2021/01/01", None]),
+            pa.array([1, None, 2**62]),
+            pa.array([[1], [], None]),
+        ),
+        "REGIONID": (
+            pa.array(["NSW1", None, "VIC1"]),
+            pa.array(["NSW1", None, "VIC1"]).dictionary_encode(),
+            pa.array(["NSW1"] * 3, pa.large_string()),
+            pa.array([True, None, False]),
+            pa.array([{"a": 1}, None, {"a": 2}]),
+        ),
+        "RRP": (
+            pa.array([39.5, None, 1e308]),
+            pa.array([float("nan"), float("inf"), None]),
+            pa.array([Decimal("1.25"), None, Decimal("-1.5")], pa.decimal128(38, 10)),
+            pa.array(["39.5", "dear", None]),
+            pa.array([1, None, 2], pa.uint8()),
+            pa.nulls(3),
+        ),
+    }
+    whole = {name: kinds[0].slice(0, 1) for name, kinds in columns.items()}
+    found = [written(whole, compression=method) for method in ("none", "zstd")] * 50 + [written({})]
+    for date, region, rrp in product(*columns.values()):
+        found.append(written({"SETTLEMENTDATE": date, "REGIONID": region, "RRP": rrp, "__index": rrp}))
+    return tuple(found)
 
 
-def swap_fields(body: bytes, luck: random.Random) -> bytes:
-    """Put a word where another was."""
-    rows = [row.split(",") for row in body.decode("latin-1").split("\r\n")]
-    for _ in range(luck.randint(1, 3)):
-        row = luck.choice(rows)
-        row[luck.randrange(len(row))] = luck.choice(_TOKENS)
-    return "\r\n".join(map(",".join, rows)).encode("utf-8", "replace")
+def written(columns: dict[str, pa.Array], **options: str) -> bytes:
+    """Write a parquet file."""
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file, **options)
+    return file.getvalue()
 
 
-def swap_rows(body: bytes, luck: random.Random) -> bytes:
-    """Shuffle, repeat and drop rows, and count them anew."""
-    rows = body.split(b"\r\n")
-    luck.shuffle(rows) if luck.random() < 0.1 else rows.insert(luck.randrange(len(rows)), luck.choice(rows))
-    if luck.random() < 0.5:
-        rows.pop(luck.randrange(len(rows)))
-    return recount(b"\r\n".join(rows), luck)
+def answers() -> tuple[bytes, ...]:
+    """Return what the dashboard answers."""
+    row = {"SETTLEMENTDATE": "2021-10-06T15:00:00", "REGIONID": "NSW1", "REGION": "NSW1", "RRP": 24.5}
+    row |= {"TOTALDEMAND": 5941.25, "PERIODTYPE": "ACTUAL", "NETINTERCHANGE": -293.33}
+    other = row | {
+        "SETTLEMENTDATE": "2021-10-06T15:05:00",
+        "PERIODTYPE": "FORECAST",
+        "SCHEDULEDGENERATION": None,
+    }
+    return json.dumps({"5MIN": [row, other]}).encode(), json.dumps(
+        {"5MIN": [other], "X": []}, indent=1
+    ).encode()
 
 
-def recount(body: bytes, _luck: random.Random) -> bytes:
-    """Make the footer true, so that what lies deeper is reached."""
-    return re.sub(rb'(OF REPORT"?,)\d+', lambda m: m[1] + str(body.count(b"\n")).encode(), body)
+def submissions() -> tuple[bytes, ...]:
+    """Return what is sent to AEMO, and what it answers with."""
+    ten = [-1_000 + 100.25 * band for band in range(10)]
+    bands = {"periodId": 1, "maxAvail": 60, "bandAvail": [10] * 10}
+    period = bands | {
+        "rampUpRate": 3,
+        "rampDownRate": 3,
+        "pasaAvail": 60,
+        "recallPeriod": 0,
+        "fixedLoad": None,
+    }
+    edges = {"enablementMin": 0, "lowBreakPoint": 0, "highBreakPoint": -30, "enablementMax": -60}
+    told = {"reason": "1205 A", "eventTime": "12:01:00", "awareTime": "12:02:00", "decisionTime": "12:05:00"}
+    start = {"minimumLoad": 1, "t1": 0, "t2": 1, "t3": 2, "t4": 3}
+    bid = {"tradingDate": "2025-08-20", "duid": "BATT1", "prices": ten}
+    energy = bid | {
+        "energyPeriods": [period],
+        "direction": "GEN",
+        "fastStartProfile": start,
+        "rebidExplanation": told,
+    }
+    fcas = bid | {"service": "RAISE6SEC", "fcasPeriods": [bands | edges], "direction": "LOAD"}
+    sent = {
+        "referenceId": "r1",
+        "comments": "",
+        "authorisedBy": "a",
+        "energyBids": [energy],
+        "fcasBids": [fcas],
+    }
+    answered = {"ReferenceID": "r1", "ENERGYBIDS": [[energy]], "fcasbids": None, "mnspBids": []}
+    return json.dumps(sent).encode(), json.dumps(answered).encode()
 
 
-MUTATIONS: tuple[Callable[[bytes, random.Random], bytes], ...] = (
-    *(flip, cut, repeat, swap_fields, swap_fields, swap_rows, recount),
-)
-
-
-def pack(body: bytes, luck: random.Random) -> bytes:
-    """Put it into a zip, or a zip in a zip, and damage that too, now and then."""
-    for _ in range(luck.choice((1, 1, 2, 3))):
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w", luck.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))) as archive:
-            archive.writestr("one.csv", body)
-        body = packed.getvalue()
-    return flip(body, luck) if luck.random() < 0.8 else body
-
-
-def mutate(seeds: list[bytes], luck: random.Random) -> bytes:
-    """Return a damaged file."""
-    body = luck.choice(seeds)
-    for _ in range(luck.choice((1, 1, 2, 3))):
-        body = luck.choice(MUTATIONS)(body, luck) or b","
-    if luck.random() < 0.5:
-        body = recount(body, luck)
-    return pack(body, luck) if luck.random() < 0.05 else body
-
-
-def tables(body: bytes) -> None:
-    """Read every table, fold each into itself, and look at every column."""
-    for _, found in archived_tables("fuzz", body):
-        for table, rows in found.items():
+def looked_at(tables: dict[Table, Rows], body: bytes) -> None:
+    """Look at every column, and fold each table of every eighth input into itself."""
+    for table, rows in tables.items():
+        columns_of(rows)
+        if len(body) % 8 == 0:
             assert len(upsert(table, [rows, rows])) <= len(rows)
-            for column in table.instants & set(rows.columns.column_names):
-                rows.instants(column)
 
 
-def parquet_seed() -> bytes:
-    """Return a small parquet copy."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    written = io.BytesIO()
-    row = {
-        "SETTLEMENTDATE": ["2021/01/01 00:05:00"],
-        "REGIONID": ["NSW1"],
-        "INTERVENTION": [0],
-        "RRP": [39.5],
-    }
-    pq.write_table(pa.table(row), written)
-    return written.getvalue()
+def columns_of(rows: Rows) -> None:
+    """Look at every column by its kind."""
+    for column in rows.columns.column_names:
+        if column in rows.table.instants:
+            rows.instants(column)
+        elif column in rows.table.numbers:
+            rows.numbers(column)
+        else:
+            rows.texts(column)
 
 
-def too_long(_signal: int, _frame: object) -> None:
-    """End an input that hangs."""
-    raise TimeoutError(f"more than {SECONDS_EACH} s")
+def read_archive(body: bytes) -> None:
+    """Open it as what was fetched on purpose, and as what comes in the market's rhythm."""
+    files = list(archived_files("fuzz", body))
+    assert sum(len(content) for _, content in csv_files("fuzz", body)) == sum(
+        len(content) for _, content in files
+    )
 
 
-def cases(luck: random.Random, parquet: bytes) -> tuple[str, bytes, Callable[[bytes], object]]:
-    """Return an input and the reader that it is for."""
-    match luck.random():
-        case share if share < 0.45:
-            return "dispatch prices", mutate(SEEDS[:2], luck), lambda body: prices_in("fuzz", body)
-        case share if share < 0.92:
-            return "tables", mutate(SEEDS, luck), tables
-        case share if share < 0.97:
-            body = luck.choice((flip, cut, swap_fields))(_HALF_HOUR, luck)
-            return "price and demand", body, lambda body: price_and_demand("fuzz", body)
-        case _:
-            return "parquet", flip(parquet, luck), lambda body: parquet_rows("fuzz", body, TABLES[0])
-
-
-def run(count: int, seed: int) -> int:
-    """Run this many inputs; 1 if any of them did what it must not."""
-    luck = random.Random(seed)
-    causes: Counter[str] = Counter()
-    ran: Counter[str] = Counter()
-    accepted: Counter[str] = Counter()
-    worst, failed, parquet = 0.0, 0, parquet_seed()
-    signal.signal(signal.SIGALRM, too_long)
-    began = time.perf_counter()
-    for _ in range(count):
-        reader, body, read = cases(luck, parquet)
-        ran[reader] += 1
-        signal.setitimer(signal.ITIMER_REAL, SECONDS_EACH)
-        since = time.perf_counter()
-        try:
-            read(body)
-            accepted[reader] += 1
-        except MarketFileError as error:
-            causes[_VARYING.sub("#", error.cause)[:40]] += 1
-        except Exception as error:  # noqa: BLE001  # this is what is looked for
-            failed += 1
-            print(f"{reader}: {type(error).__name__}: {error}\n  {body!r}"[:3_000], file=sys.stderr)
-        worst = max(worst, time.perf_counter() - since)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    figures = {
-        "executions": dict(ran),
-        "accepted": dict(accepted),
-        "seconds": round(time.perf_counter() - began, 1),
-        "distinct_causes": len(causes),
-        "worst_ms": round(worst * 1e3, 1),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "failed": failed,
-    }
-    print(json.dumps(figures, indent=1))
-    for cause, times in causes.most_common(25):
-        print(f"{times:9,}  {cause}")
-    return int(failed > 0)
-
-
-if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    sys.exit(run(int(sys.argv[1]), int(sys.argv[2])))
+MARKET = (
+    Parser(
+        "lines",
+        lambda body: read_table("fuzz", body, report="DISPATCHIS", group="DISPATCH", table="PRICE"),
+        *(MarketFileError, (*DISPATCH, MIXED), REPORT),
+    ),
+    Parser("dispatchis", lambda body: prices_in("fuzz", body), MarketFileError, DISPATCH, REPORT, packs=0.05),
+    Parser(
+        "tables",
+        lambda body: looked_at(tables_in("fuzz", body, TABLES), body),
+        *(MarketFileError, (*DISPATCH, MIXED), REPORT),
+    ),
+    Parser(
+        "archived-tables",
+        lambda body: [looked_at(found, body) for _, found in archived_tables("fuzz", body)],
+        *(MarketFileError, (*DISPATCH, MIXED), REPORT),
+        packs=0.5,
+    ),
+    Parser("archive", read_archive, MarketFileError, zips(), ZIP, packs=0.1),
+    Parser(
+        "price-and-demand",
+        lambda body: columns_of(price_and_demand("fuzz", body)),
+        *(MarketFileError, (DEMAND,), ROWS),
+    ),
+    Parser(
+        "parquet",
+        lambda body: columns_of(parquet_rows("fuzz", body, PRICE)),
+        *(MarketFileError, parquets(), OCTETS),
+    ),
+    Parser("dashboard", lambda body: dashboard_rows("fuzz", body), MarketFileError, answers(), JSON),
+    Parser("bid-json", fields_of, BidFormatError, submissions(), JSON),
+    Parser("bids", lambda body: bids.read(body, _AT), BidFormatError, submissions(), JSON),
+)

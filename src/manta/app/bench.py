@@ -21,6 +21,7 @@ BENCHES = (
     "governor",
     "store",
     "market",
+    "tables",
     "devices",
     "drivers",
     "dispatch",

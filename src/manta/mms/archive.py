@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 from manta.mms.lines import MarketFileError
 
@@ -20,9 +22,9 @@ MOST_MEMBERS = 1_000
 DEEPEST = 1
 """A zip may hold zips, as the archive of a day does; those may not."""
 
-_PIECE = 1 << 20
-_ZIP = b"PK\x03\x04"
-_EMPTY_ZIP = b"PK\x05\x06"
+_PIECE = 700_000
+_ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
+"""How one begins that holds something, and an empty one."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _NOT_A_ZIP = (
     zipfile.BadZipFile,
@@ -57,9 +59,16 @@ class _Allowance:
 
 
 def archived_files(file: str, body: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield each CSV in a file of the archive with its name, one at a time; MarketFileError as for any other.
+    """Yield each CSV in a file of the archive with its name, whole; MarketFileError as for any other."""
+    for name, pieces in archived_pieces(file, body):
+        yield name, _whole(pieces)
+
+
+def archived_pieces(file: str, body: bytes) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Yield each CSV in a file of the archive with its name, in pieces; MarketFileError as for any other.
 
     For what is fetched on purpose and not in the market's rhythm: a month of a table, a zip of a week's zips.
+    Each is to be read before the next one is asked for, and is in memory a piece at a time.
     """
     if not 0 < len(body) <= ARCHIVE_PACKED:
         raise MarketFileError(file, None, f"{len(body):,} bytes; it should have 1 to {ARCHIVE_PACKED:,}")
@@ -73,44 +82,70 @@ def csv_files(file: str, body: bytes) -> list[tuple[str, bytes]]:
         raise MarketFileError(file, None, f"{len(body):,} bytes are more than {MOST_PACKED:,}")
     if not body:
         raise MarketFileError(file, None, "it is empty")
-    found = list(_files(file, body, DEEPEST, _Allowance()))
+    found = [(name, _whole(pieces)) for name, pieces in _files(file, body, DEEPEST, _Allowance())]
     if not found:
         raise MarketFileError(file, None, "there is nothing in it")
     return found
 
 
-def _files(file: str, body: bytes, deeper: int, allowance: _Allowance) -> Iterator[tuple[str, bytes]]:
-    if not body.startswith((_ZIP, _EMPTY_ZIP)):
-        yield file, body
+def pieces_of(body: bytes) -> Iterator[bytes]:
+    """Yield what is in memory as what is unpacked comes."""
+    return (body[at : at + _PIECE] for at in range(0, len(body), _PIECE))
+
+
+def _whole(pieces: Iterable[bytes]) -> bytes:
+    """Put pieces together; unlike a join, it does not hold them twice."""
+    whole = io.BytesIO()
+    for piece in pieces:
+        whole.write(piece)
+    return whole.getvalue()
+
+
+def _files(
+    file: str, body: bytes, deeper: int, allowance: _Allowance
+) -> Iterator[tuple[str, Iterator[bytes]]]:
+    if not body.startswith(_ZIPS):
+        yield file, pieces_of(body)
         return
     if deeper < 0:
         raise MarketFileError(file, None, "zips in zips in zips")
-    try:
-        with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            for info in archive.infolist():
-                content = _unpack(file, archive, info, allowance)
-                yield from _files(info.filename, content, deeper - 1, allowance)
-    except MarketFileError:
-        raise
-    except _NOT_A_ZIP as error:
-        raise MarketFileError(file, None, f"a damaged zip: {error}") from error
+    with _damage_named(file), zipfile.ZipFile(io.BytesIO(body)) as archive:
+        for info in archive.infolist():
+            pieces = _unpack(file, archive, info, allowance)
+            first = next(pieces, b"")
+            if first.startswith(_ZIPS):
+                whole = _whole(chain((first,), pieces))
+                yield from _files(info.filename, whole, deeper - 1, allowance)
+            else:
+                yield info.filename, chain((first,), pieces)
 
 
-def _unpack(file: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo, allowance: _Allowance) -> bytes:
+def _unpack(
+    file: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo, allowance: _Allowance
+) -> Iterator[bytes]:
     _check_member(file, info)
     allowance.members -= 1
     if allowance.members < 0:
         raise MarketFileError(file, None, f"more than {MOST_MEMBERS:,} files in it")
-    most = min(allowance.octets, LARGEST_FILE)
-    unpacked = io.BytesIO()
-    with archive.open(info) as member:
-        while (piece := member.read(_PIECE)) and unpacked.tell() <= most:
-            unpacked.write(piece)
-    content = unpacked.getvalue()
-    allowance.octets -= len(content)
-    if len(content) > most:
-        raise MarketFileError(file, None, f"{info.filename} unpacks to more than {most:,} bytes")
-    return content
+    most = left = min(allowance.octets, LARGEST_FILE)
+    with _damage_named(file), archive.open(info) as member:
+        while piece := member.read(_PIECE):
+            left -= len(piece)
+            allowance.octets -= len(piece)
+            if left < 0:
+                raise MarketFileError(file, None, f"{info.filename} unpacks to more than {most:,} bytes")
+            yield piece
+
+
+@contextmanager
+def _damage_named(file: str) -> Iterator[None]:
+    """Make what the standard library raises over bytes that are almost a zip an error that names the file."""
+    try:
+        yield
+    except MarketFileError:
+        raise
+    except _NOT_A_ZIP as error:
+        raise MarketFileError(file, None, f"a damaged zip: {error}") from error
 
 
 def _check_member(file: str, info: zipfile.ZipInfo) -> None:

@@ -62,7 +62,7 @@ def read_table(file: str, body: bytes, *, report: str, group: str, table: str) -
         elif header[:1] == ["C"]:
             raise MarketFileError(file, line, "a row stands after the last one")
         elif row[0] == "D":
-            if row[1:_KEYS] != header[1:_KEYS]:
+            if not header or row[1:_KEYS] != header[1:_KEYS]:
                 raise MarketFileError(file, line, f"a row of {_name(row)} stands under {_name(header)}")
             if row[1] == group and row[2] == table:
                 _check_data(file, line, row, header, len(found))

@@ -125,6 +125,8 @@ def test_what_is_no_number_is_no_price(rrp):
         (csv(price_row())[:-20], 4, "cut short"),
         (csv(price_row(), end='C,"END OF REPORT",9'), 4, "'9' rows and has 4"),
         (csv(price_row()) + b"D,DISPATCH,PRICE,5\r\n", 5, "after the last one"),
+        (csv(first="C,NEMP.WORLD,DISPATCHIS\r\nD"), 2, "stands under no table"),
+        (csv(first="C,NEMP.WORLD,DISPATCHIS\r\nD,,,"), 2, "stands under no table"),
         (csv(price_row(), first="C,NEMP.WORLD,TRADINGIS"), 1, "DISPATCHIS"),
         (csv(price_row(), columns=[c for c in COLUMNS if c != "RRP"]), 3, "no column RRP"),
         (csv(price_row(), columns=(*COLUMNS, "RRP")), 2, "names a column twice"),
