@@ -220,7 +220,8 @@ def _read_day(row: Row, stream: Stream, stream_no: int) -> _Day:
 def _read_values(row: Row, texts: list[str], stream: Stream) -> NDArray[np.float64]:
     """Return the values in kWh or kVArh; a unit shifts the decimal point of the text: nothing is rounded."""
     form = _VALUES if is_energy(stream.unit) else _SIGNED_VALUES
-    if not form.fullmatch(",".join(texts)):
+    joined = ",".join(texts)
+    if not form.fullmatch(joined) or joined.count(",") >= len(texts):  # a cell may hold commas of its own
         bad = next(place for place, text in enumerate(texts) if not form.fullmatch(text) or "," in text)
         raise row.error(f"value {bad + 1} is not a number from zero up: {texts[bad][:20]!r}")
     if scale := scale_of(stream.unit):
