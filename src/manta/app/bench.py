@@ -24,6 +24,7 @@ BENCHES = (
     "tables",
     "devices",
     "drivers",
+    "edge",
     "dispatch",
     "forecast",
     "backtest",

@@ -5,6 +5,7 @@ import importlib.metadata
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +44,8 @@ market_history = typer.Typer(
     help="The market's own history: bring it in, see what there is.", no_args_is_help=True
 )
 app.add_typer(market_history, name="market", rich_help_panel=LOOKING)
+sites = typer.Typer(help="The sites that take part.", no_args_is_help=True)
+app.add_typer(sites, name="sites", rich_help_panel=RUNNING)
 console = Console()
 
 DataOption = Annotated[
@@ -89,6 +92,29 @@ def up(
         story_after=None if story_after < 0 else timedelta(minutes=story_after),
     )
     _exit_with(lambda: run_house(options, console))
+
+
+class EdgeVerb(StrEnum):
+    """What a box is asked to do."""
+
+    RUN = "run"
+    CHECK = "check"
+
+
+@app.command(rich_help_panel=RUNNING)
+def edge(
+    verb: Annotated[
+        EdgeVerb, typer.Argument(help="Run the box; or look at each device once and change nothing.")
+    ] = EdgeVerb.RUN,
+    config: Annotated[Path, typer.Option(help="What the box is told; docs/edge.md shows one.")] = Path(
+        "edge.toml"
+    ),
+) -> None:
+    """Be the box on a site: read its devices, keep its leases, report through any outage."""
+    from manta.roles.edge import look
+    from manta.roles.edge import run as run_edge
+
+    _exit_with(lambda: look(config) if verb is EdgeVerb.CHECK else run_edge(config))
 
 
 @app.command(rich_help_panel=RUNNING)
@@ -168,6 +194,22 @@ def market_status(
     from manta.app.market_status import show_status
 
     _exit_with(lambda: show_status(_data_of(data), console, as_json=json))
+
+
+@sites.command("import")
+def sites_import(
+    file: Annotated[Path, typer.Argument(help="CSV, a row a site; the first line names the columns.")],
+    tenant: Annotated[str, typer.Option(help="Whose sites they are.")],
+    report: Annotated[
+        Path | None, typer.Option(help="Write what was not taken here: line, cause, remedy.")
+    ] = None,
+    data: DataOption = None,
+) -> None:
+    """Bring sites into the register, each device to be commissioned; what is there already stays."""
+    from manta.app.sites import run as run_import
+    from manta.domain.identity import TenantId
+
+    _exit_with(lambda: asyncio.run(run_import(file, TenantId(tenant), _house_of(data), report, console)))
 
 
 @app.command(rich_help_panel=LOOKING)
