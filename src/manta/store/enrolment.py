@@ -10,7 +10,8 @@ import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
-from manta.domain.identity import SiteId, TenantId, VppId
+from manta.domain.commissioning import Stage
+from manta.domain.identity import DeviceId, SiteId, TenantId, VppId
 from manta.domain.market import REGIONS, Region
 from manta.domain.rule import SpotRule
 from manta.domain.site import DEVICE_KINDS, Device, DeviceKind, Site
@@ -27,8 +28,12 @@ left join record.vpp_member m on m.site_no = s.no and upper_inf(m.during)
 left join record.vpp v on v.id = m.vpp_id
 """
 DEVICES = """
-select no, id, site_no, kind, charge_kw, discharge_kw, capacity_kwh, reserve_soc from record.device
+select no, id, site_no, kind, capacity_kwh, reserve_soc,
+       case stage when 'live' then charge_kw else 0 end as charge_kw,
+       case stage when 'live' then discharge_kw else 0 end as discharge_kw
+from record.device
 """
+"""A device that is not in service has no power to trade with: engine and governor cannot ask it for any."""
 
 # COPY refuses tables under row-level security, from their owner too; one statement over arrays is as quick.
 INSERT_SITES = """
@@ -41,17 +46,36 @@ from unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::floa
 """
 INSERT_DEVICES = """
 insert into record.device (
-    no, id, tenant_id, site_no, kind, charge_kw, discharge_kw, capacity_kwh, reserve_soc
+    no, id, tenant_id, site_no, kind, charge_kw, discharge_kw, capacity_kwh, reserve_soc,
+    make, model, serial, stage
 )
 select $1 + d.place - 1, d.id, $2, d.site_no, d.kind, d.charge_kw, d.discharge_kw, d.capacity_kwh,
-       d.reserve_soc
-from unnest($3::text[], $4::int[], $5::text[], $6::float8[], $7::float8[], $8::float8[], $9::float8[])
-    with ordinality as d (id, site_no, kind, charge_kw, discharge_kw, capacity_kwh, reserve_soc, place)
+       d.reserve_soc, d.make, d.model, d.serial, d.stage
+from unnest($3::text[], $4::int[], $5::text[], $6::float8[], $7::float8[], $8::float8[], $9::float8[],
+            $10::text[], $11::text[], $12::text[], $13::text[])
+    with ordinality as d (
+        id, site_no, kind, charge_kw, discharge_kw, capacity_kwh, reserve_soc,
+        make, model, serial, stage, place
+    )
 """
 INSERT_MEMBERS = """
 insert into record.vpp_member (vpp_id, site_no, tenant_id, during)
 select m.vpp_id, m.site_no, $1, tstzrange($2, null) from unnest($3::text[], $4::int[]) as m (vpp_id, site_no)
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """What is entered of a device when it is enrolled."""
+
+    make: str
+    model: str = ""
+    serial: str = ""
+    stage: Stage = Stage.DISCOVERED
+
+
+CONTRACT = Plate("manta-contract", stage=Stage.LIVE)
+"""A home whose own controller dials in takes part from the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,21 +174,36 @@ class Enrolment:
     ) -> Enrolled:
         """Enrol a tenant's VPPs and sites with their devices, all or nothing; what is there stays."""
         async with connect_for(self._pool, tenant.id) as conn:
-            await conn.execute("select from record.numbering for update")  # one enrolment at a time: no gaps
+            await take_turn(conn)
             await _add_tenant(conn, tenant)
             new_vpps = await _add_vpps(conn, tenant.id, vpps)
-            known = {
-                row["id"]
-                for row in await conn.fetch("select id from record.site where tenant_id = $1", tenant.id)
-            }
-            fresh = [site for site in sites if site.id not in known]
-            first = await _claim(conn, "site", len(fresh))
-            await _add_sites(conn, tenant.id, first, fresh, at)
-            devices = [(first + i, device) for i, site in enumerate(fresh) for device in site.devices]
-            await _add_devices(conn, tenant.id, devices)
-            members = [(first + i, vpp_of[site.id]) for i, site in enumerate(fresh) if site.id in vpp_of]
-            await _add_members(conn, tenant.id, members, at)
-        return Enrolled(new_vpps, len(fresh), len(devices))
+            new_sites, new_devices = await add_sites(conn, tenant.id, sites, vpp_of, at)
+        return Enrolled(new_vpps, new_sites, new_devices)
+
+
+async def take_turn(conn: Client) -> None:
+    """Wait until no other enrolment is under way: one at a time leaves no gaps in the numbers."""
+    await conn.execute("select from record.numbering for update")
+
+
+async def add_sites(
+    conn: Client,
+    tenant: TenantId,
+    sites: Sequence[Site],
+    vpp_of: Mapping[SiteId, VppId],
+    at: datetime,
+    plates: Mapping[DeviceId, Plate] | None = None,
+) -> tuple[int, int]:
+    """Add those sites that are new, within the caller's turn; return how many sites and devices they are."""
+    known = {row["id"] for row in await conn.fetch("select id from record.site where tenant_id = $1", tenant)}
+    fresh = [site for site in sites if site.id not in known]
+    first = await _claim(conn, "site", len(fresh))
+    await _add_sites(conn, tenant, first, fresh, at)
+    devices = [(first + i, device) for i, site in enumerate(fresh) for device in site.devices]
+    await _add_devices(conn, tenant, devices, plates or {})
+    members = [(first + i, vpp_of[site.id]) for i, site in enumerate(fresh) if site.id in vpp_of]
+    await _add_members(conn, tenant, members, at)
+    return len(fresh), len(devices)
 
 
 def _site_table(
@@ -259,8 +298,11 @@ async def _add_sites(conn: Client, tenant: TenantId, first: int, sites: Sequence
     )
 
 
-async def _add_devices(conn: Client, tenant: TenantId, devices: Sequence[tuple[int, Device]]) -> None:
+async def _add_devices(
+    conn: Client, tenant: TenantId, devices: Sequence[tuple[int, Device]], entered: Mapping[DeviceId, Plate]
+) -> None:
     first = await _claim(conn, "device", len(devices))
+    plates = [entered.get(device.id, CONTRACT) for _, device in devices]
     await conn.execute(
         INSERT_DEVICES,
         first,
@@ -272,6 +314,10 @@ async def _add_devices(conn: Client, tenant: TenantId, devices: Sequence[tuple[i
         [max(device.rating.ceiling_kw, 0.0) for _, device in devices],
         [device.capacity_kwh for _, device in devices],
         [device.reserve_soc for _, device in devices],
+        [plate.make for plate in plates],
+        [plate.model for plate in plates],
+        [plate.serial for plate in plates],
+        [plate.stage for plate in plates],
     )
 
 

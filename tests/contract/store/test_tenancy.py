@@ -1,6 +1,9 @@
 """Nothing of one tenant is seen or touched on behalf of another: every table × every role, generated."""
 
 from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
@@ -9,17 +12,22 @@ import pytest
 from tests.contract.store.houses import EVENING, HARBOUR, NOW, dispatch, intents, leases, price, rule
 from tests.contract.store.test_decisions import acks
 
-from manta.domain.identity import SiteId, UserId
+from manta.domain.commissioning import Commissioning, Remark, Stage
+from manta.domain.finding import Finding, FindingKind
+from manta.domain.identity import DeviceId, SiteId, UserId
 from manta.domain.lease import DispatchOutcome
 from manta.domain.market import Region
 from manta.store.acks import Acks
 from manta.store.decisions import Decisions
+from manta.store.inventory import Inventory, View
+from manta.store.keys import KeyRing, add_key
 from manta.store.leases import Leases
 from manta.store.ledger import Books
 from manta.store.migrate import ROLES, SERVICES
 from manta.store.rules import Rules
 from manta.store.tokens import Token, Tokens
 from manta.store.users import NewUser, Users
+from manta.store.vault import Secret, Vault
 
 pytestmark = pytest.mark.engines
 
@@ -55,6 +63,22 @@ async def furnish(record) -> None:
     await engine.save_outcome(HARBOUR, DispatchOutcome(UUID(int=1), 1, 1, 1, 0, 0, NOW))
     books = Books(record.settler, lambda: NOW)
     await books.post(HARBOUR, EVENING, Region.NSW, [SiteId("h-1")], [5], [1], price=5)
+    await furnish_devices(record)
+
+
+async def furnish_devices(record) -> None:
+    """Give it a device in commissioning, a finding, a saved view and a credential."""
+    inventory = Inventory(record.api)
+    remark = Remark(Stage.READ_ONLY, None, NOW, "ada", {})
+    way = Commissioning(DeviceId("h-1-battery1")).with_remark(remark)
+    await inventory.save_remark(HARBOUR, way, remark)
+    wrong = Finding(FindingKind.SILENT, 0, "", NOW, {"heard_share": 0.5}, Decimal("0.10"), "mend_link")
+    await Inventory(record.engine).save_findings(HARBOUR, [0], [wrong], NOW)
+    await inventory.save_view(HARBOUR, View(UUID(int=3), UserId(UUID(int=1)), "mine", {}), NOW)
+    with TemporaryDirectory() as home:
+        add_key(Path(home) / "keys")
+        vault = Vault(record.api, KeyRing(Path(home) / "keys"))
+        await vault.seal(HARBOUR, SiteId("h-1"), "tesla", Secret("token"), "ada", NOW)
 
 
 async def owned_tables(conn) -> list[str]:
@@ -168,8 +192,26 @@ async def test_no_function_writes_for_another_tenant(record):
 
 
 WRITERS = {
-    "manta_api": {"app_user", "api_token", "session", "rule", "outbox"},
-    "manta_engine": {"price", "price_revision", "intent_batch", "dispatch", "dispatch_outcome", "outbox"},
+    "manta_api": {
+        "app_user",
+        "api_token",
+        "session",
+        "rule",
+        "outbox",
+        "device",
+        "commissioning",
+        "saved_view",
+    }
+    | {"data_key", "credential"},
+    "manta_engine": {
+        "price",
+        "price_revision",
+        "intent_batch",
+        "dispatch",
+        "dispatch_outcome",
+        "outbox",
+        "finding",
+    },
     "manta_governor": {"lease_batch"},
     "manta_gateway": {"ack"},
     "manta_settler": set(),

@@ -1,0 +1,1 @@
+"""What each site should be doing by physics, against what it says; numbers in, findings out."""
