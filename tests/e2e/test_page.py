@@ -63,6 +63,25 @@ def test_a_rule_is_edited_saved_and_refused_when_it_makes_no_sense(place, chromi
             assert [rule["version"] for rule in rules if rule["sell_above_per_mwh"] == 280] == [2]
 
 
+def test_every_region_is_shown_with_its_price_and_years_are_moved_through(place, chromium):
+    with page_of(chromium, place.page) as page:
+        sign_in(page, EMAIL, password_of(place))
+        page.get_by_test_id("nav-spot").click()
+        for region in ("NSW1", "VIC1", "QLD1", "SA1", "TAS1"):
+            expect(page.get_by_test_id(f"tab-{region}")).to_contain_text("$", timeout=60_000)
+        expect(page.get_by_test_id("cumulative")).to_contain_text("04:00", timeout=30_000)
+
+        page.get_by_test_id("range").get_by_role("radio", name="7 d").click()
+        words = page.get_by_test_id("history-words")
+        expect(words).to_contain_text("highest $", timeout=30_000)
+        whole = words.inner_text()
+        page.get_by_test_id("move-plus").click()
+        expect(words).not_to_have_text(whole, timeout=30_000)
+        page.get_by_test_id("history-chart").press("End")
+        page.get_by_test_id("back-to-now").click()
+        expect(page.get_by_test_id("back-to-now")).to_be_hidden(timeout=30_000)
+
+
 def test_on_a_phone_in_chinese_the_page_fits_and_speaks_it(place, chromium):
     with page_of(chromium, place.page, viewport=PHONE, locale="zh-CN", has_touch=True) as page:
         sign_in(page, EMAIL, password_of(place))

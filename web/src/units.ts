@@ -98,6 +98,11 @@ export function sayThreshold(perMwh: Maybe): string {
   return known(perMwh) ? `${perMwh < 0 ? "−" : ""}$${digits(0, 2).format(Math.abs(perMwh))}` : UNKNOWN;
 }
 
+/** Say a sum of prices in whole dollars. */
+export function sayAudWhole(sum: Maybe): string {
+  return known(sum) ? `${sum < 0 ? "−" : ""}$${digits(0).format(Math.abs(sum))}` : UNKNOWN;
+}
+
 const DECIMAL = /^-?\d+(\.\d+)?$/;
 type Decimal = `${number}`;
 

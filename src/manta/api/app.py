@@ -14,6 +14,7 @@ from manta.api import (
     earnings,
     health,
     live,
+    market,
     overview,
     rules,
     session,
@@ -30,7 +31,7 @@ from manta.door.security import BoundedBody, BoundedHaste, HeadersOnAll, KnownHo
 from manta.door.shapes import answer
 from manta.door.watch import Watch
 
-PAGES = (session, overview, spot, dispatches, rules, earnings, story, tokens, audit, health, live)
+PAGES = (session, overview, spot, market, dispatches, rules, earnings, story, tokens, audit, health, live)
 _COMPONENT = "#/components/schemas/{model}"
 
 

@@ -18,9 +18,10 @@ from manta.desk.deps import Deps
 from manta.domain.identity import TenantId
 from manta.domain.market import Price, Region
 from manta.domain.reference import FLOOR_PER_MWH, cap_per_mwh
-from manta.domain.time import FIVE_MINUTES, DispatchInterval
+from manta.domain.time import FIVE_MINUTES, DispatchInterval, from_epoch_ms
 from manta.door.errors import DOCUMENTED
 from manta.door.shapes import PowerPoint, PricePoint, answer
+from manta.wire.series import PRICE_STATUSES, PriceSeries
 
 router = APIRouter(prefix="/api/spot", tags=["spot"], route_class=GuardedRoute, responses=DOCUMENTED)
 
@@ -51,7 +52,8 @@ async def spot(
     """Show a region's prices and the fleet's power over the last hours."""
     running = DispatchInterval.containing(now.clock.now())
     start = running.end - timedelta(hours=hours)
-    prices, power, rules = await asyncio.gather(
+    published, heard, power, rules = await asyncio.gather(
+        now.market.prices(region, start, running.end),
         now.prices.between(region, start, running.end),
         _power(caller.tenant, now, region, start, hours),
         now.rules.list(caller.tenant),
@@ -59,7 +61,7 @@ async def spot(
     return answer(
         Spot(
             region=region,
-            intervals=_every_interval(prices, start, running.end),
+            intervals=_every_interval(published, heard, start, running.end),
             power=power,
             rule_ids=[rule.rule.id for rule in rules if rule.region is region],
             cap_per_mwh=cap_per_mwh(running),
@@ -81,11 +83,24 @@ async def _power(
         return []
 
 
-def _every_interval(prices: Sequence[Price], start: datetime, end: datetime) -> list[PricePoint]:
-    """Return a point for every interval, null where no price was published."""
-    known = {price.interval.end: price for price in prices}
+def _every_interval(
+    published: PriceSeries, heard: Sequence[Price], start: datetime, end: datetime
+) -> list[PricePoint]:
+    """Return a point for every interval, null where no price is known.
+
+    What we heard counts; what was published while we did not listen comes from the market's history.
+    """
+    known = {point.interval_end: point for point in _points_in(published)}
+    known |= {
+        price.interval.end: PricePoint(price.interval.end, price.per_mwh, price.status) for price in heard
+    }
     ends = [start + FIVE_MINUTES * (i + 1) for i in range((end - start) // FIVE_MINUTES)]
+    return [known.get(at, PricePoint(at, None, None)) for at in ends]
+
+
+def _points_in(series: PriceSeries) -> list[PricePoint]:
+    """Return the rows of a series as points."""
+    columns = zip(series.ends_ms.tolist(), series.per_mwh.tolist(), series.status.tolist(), strict=True)
     return [
-        PricePoint(at, known[at].per_mwh, known[at].status) if at in known else PricePoint(at, None, None)
-        for at in ends
+        PricePoint(from_epoch_ms(end_ms), price, PRICE_STATUSES[place]) for end_ms, price, place in columns
     ]

@@ -17,6 +17,7 @@ from manta.desk.ports import (
     DispatchRecord,
     EarningsRecord,
     Health,
+    MarketRecord,
     PowerRecord,
     PriceRecord,
     RuleRecord,
@@ -50,6 +51,7 @@ class Deps:
     rules: RuleRecord
     vpps: VppRecord
     prices: PriceRecord
+    market: MarketRecord
     dispatches: DispatchRecord
     earnings: EarningsRecord
     audit: AuditRecord

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
+from manta.desk.outlook import Spread
 from manta.domain.identity import RuleId, SiteId, TenantId
 from manta.domain.market import Price, Region
 from manta.domain.rule import SpotRule
@@ -18,6 +19,7 @@ from manta.store.enrolment import VppSize
 from manta.store.rules import Conflict, RecordedRule
 from manta.store.tokens import Token, TokenHolder
 from manta.store.users import Claimed, Session, User
+from manta.wire.series import PriceForecast, PriceSeries
 
 
 class UserRecord(Protocol):
@@ -107,6 +109,30 @@ class PriceRecord(Protocol):
 
     async def between(self, region: Region, start: datetime, end: datetime) -> Sequence[Price]:
         """Read the prices of the intervals that end after ``start`` and not after ``end``, oldest first."""
+        ...
+
+
+class MarketRecord(Protocol):
+    """The market's own history, as AEMO published it; it may be years long, empty, or behind the record."""
+
+    async def prices(self, region: Region, start: datetime, end: datetime) -> PriceSeries:
+        """Read the prices of the intervals that end after ``start`` and not after ``end``."""
+        ...
+
+    async def extent(self, region: Region) -> tuple[datetime, datetime] | None:
+        """Read the ends of the first and of the last interval known; None where there is none."""
+        ...
+
+    async def forecasts(self, region: Region, at: datetime) -> Sequence[PriceForecast]:
+        """Read each source's newest run of those published by an instant."""
+        ...
+
+    async def spread(self, region: Region, run: PriceForecast, at: datetime) -> Spread:
+        """Compare the runs of a run's source in the days before an instant with the prices that came."""
+        ...
+
+    async def demand_kw(self, region: Region, start: datetime, end: datetime) -> float | None:
+        """Read the newest demand of the intervals that end after ``start`` and not after ``end``."""
         ...
 
 

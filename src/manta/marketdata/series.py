@@ -161,6 +161,9 @@ def _forecasts(source: Source, rows: Rows, length: timedelta) -> Iterable[PriceF
         rows.instants("LASTCHANGED").view(np.int64) if "LASTCHANGED" in rows else np.full(len(rows), _UNKNOWN)
     )
     per_mwh = rows.numbers("RRP") if "RRP" in rows else np.full(len(rows), np.nan)
+    # Rows come month by month, and a run may reach from one into the next.
+    order = np.argsort(runs, kind="stable")
+    runs, ends_ms, changed_ms, per_mwh = (column[order] for column in (runs, ends_ms, changed_ms, per_mwh))
     for begins, stops in _stretches(runs):
         known = begins + np.flatnonzero(~np.isnan(per_mwh[begins:stops]))
         if not len(known):

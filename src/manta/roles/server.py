@@ -19,7 +19,9 @@ from manta.bus.nats import Bus
 from manta.desk.board import Board
 from manta.desk.deps import Deps
 from manta.desk.hub import Hub
+from manta.desk.market import Market
 from manta.governor.guards import GUARD_NAMES
+from manta.marketdata.history import MarketData
 from manta.roles.wiring import connected, recorded
 from manta.settings.clock import WallClock
 from manta.settings.config import Address, Config
@@ -41,6 +43,8 @@ from manta.wire import subjects
 log = structlog.get_logger()
 
 WEB = Path(manta.__file__).parent / "web"
+MARKET = "market"
+"""Where the market's history is kept, below the data directory."""
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 MOST_CONNECTIONS = 10_000
 """Requests and streams that the server takes at once; it would hold back all others beyond."""
@@ -84,6 +88,7 @@ def wire(
         rules=Rules(pool),
         vpps=Enrolment(pool),
         prices=prices,
+        market=Market(MarketData(config.data / MARKET)),
         dispatches=Decisions(pool),
         earnings=earnings,
         audit=Audit(pool),

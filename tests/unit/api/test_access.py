@@ -25,6 +25,7 @@ BODIES: dict[str, Any] = {
     "create_token": {"name": "nightly export", "role": "viewer", "days": 30},
     "sign_in": {"email": "viewer@harbour.example", "password": "wrong"},
 }
+QUERIES = {name: {"region": "NSW1"} for name in ("market_prices", "market_forecast")}
 HEADERS = {"change_rule": {"if-match": '"3"'}}
 THINGS = {
     "/api/rules/{id}": "{tenant}/rule",
@@ -50,14 +51,16 @@ def calls(open_too: bool = False) -> list[Any]:
 def path_of(route: APIRoute, tenant: str) -> str:
     if route.path in THINGS:
         return route.path.format(id=uid(THINGS[route.path].format(tenant=tenant)))
-    return route.path.format(id=f"{tenant}-h1", region="NSW1")
+    return route.path.format(id=f"{tenant}-h1", region="NSW1", name="spike")
 
 
 async def send(house: House, client: Any, route: APIRoute, method: str, tenant: str = "harbour") -> Any:
     body = BODIES.get(route.name)
     headers = HEADERS.get(route.name, {}) | ({"content-type": "application/json"} if body else {})
     content = json.dumps(body) if body else None
-    return await client.request(method, path_of(route, tenant), headers=headers, content=content)
+    return await client.request(
+        method, path_of(route, tenant), params=QUERIES.get(route.name), headers=headers, content=content
+    )
 
 
 def test_every_route_says_who_may_use_it():

@@ -35,10 +35,10 @@ def test_the_description_names_every_role_and_problem():
     document = describe(pages())
     assert document["openapi"].startswith("3.1")
     operations = [operation for path in document["paths"].values() for operation in path.values()]
-    assert len(operations) == 21
+    assert len(operations) == 24
     assert all("x-manta-role" in operation for operation in operations)
     assert all({"4XX", "5XX"} <= set(operation["responses"]) for operation in operations)
-    assert len({operation["operationId"] for operation in operations}) == 21
+    assert len({operation["operationId"] for operation in operations}) == 24
     assert {"Problem", "LiveMessage", "FleetMessage", "PingMessage"} <= set(document["components"]["schemas"])
 
 

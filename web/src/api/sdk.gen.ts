@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { ChangeRuleData, ChangeRuleErrors, ChangeRuleResponses, CreateRuleData, CreateRuleErrors, CreateRuleResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, DeleteRuleData, DeleteRuleErrors, DeleteRuleResponses, EarningsData, EarningsErrors, EarningsResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListDispatchesData, ListDispatchesErrors, ListDispatchesResponses, ListRulesData, ListRulesErrors, ListRulesResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListVppsData, ListVppsErrors, ListVppsResponses, OverviewData, OverviewErrors, OverviewPowerData, OverviewPowerErrors, OverviewPowerResponses, OverviewResponses, ReadDispatchData, ReadDispatchErrors, ReadDispatchResponses, ReadSessionData, ReadSessionErrors, ReadSessionResponses, RevokeTokenData, RevokeTokenErrors, RevokeTokenResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, SiteLedgerData, SiteLedgerErrors, SiteLedgerResponses, SpotData, SpotErrors, SpotResponses, StartSpikeData, StartSpikeErrors, StartSpikeResponses, StoriesData, StoriesErrors, StoriesResponses } from './types.gen';
+import type { ChangeRuleData, ChangeRuleErrors, ChangeRuleResponses, CreateRuleData, CreateRuleErrors, CreateRuleResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, DeleteRuleData, DeleteRuleErrors, DeleteRuleResponses, EarningsData, EarningsErrors, EarningsResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListDispatchesData, ListDispatchesErrors, ListDispatchesResponses, ListRulesData, ListRulesErrors, ListRulesResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListVppsData, ListVppsErrors, ListVppsResponses, MarketForecastData, MarketForecastErrors, MarketForecastResponses, MarketPricesData, MarketPricesErrors, MarketPricesResponses, MarketRegionsData, MarketRegionsErrors, MarketRegionsResponses, OverviewData, OverviewErrors, OverviewPowerData, OverviewPowerErrors, OverviewPowerResponses, OverviewResponses, ReadDispatchData, ReadDispatchErrors, ReadDispatchResponses, ReadSessionData, ReadSessionErrors, ReadSessionResponses, RevokeTokenData, RevokeTokenErrors, RevokeTokenResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, SiteLedgerData, SiteLedgerErrors, SiteLedgerResponses, SpotData, SpotErrors, SpotResponses, StartStoryData, StartStoryErrors, StartStoryResponses, StoriesData, StoriesErrors, StoriesResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -66,6 +66,29 @@ export const overviewPower = <ThrowOnError extends boolean = false>(options?: Op
  * Show a region's prices and the fleet's power over the last hours.
  */
 export const spot = <ThrowOnError extends boolean = false>(options: Options<SpotData, ThrowOnError>) => (options.client ?? client).get<SpotResponses, SpotErrors, ThrowOnError>({ url: '/api/spot/{region}', ...options });
+
+/**
+ * Market Prices
+ *
+ * Show a region's prices from ``start`` (default: the first one known) to ``end`` (default: now).
+ *
+ * At most so many points: of each stretch the least and the greatest price, so that no spike is lost.
+ */
+export const marketPrices = <ThrowOnError extends boolean = false>(options: Options<MarketPricesData, ThrowOnError>) => (options.client ?? client).get<MarketPricesResponses, MarketPricesErrors, ThrowOnError>({ url: '/api/market/prices', ...options });
+
+/**
+ * Market Forecast
+ *
+ * Show what AEMO's newest runs expect of a region's price, with what such runs have been wrong by.
+ */
+export const marketForecast = <ThrowOnError extends boolean = false>(options: Options<MarketForecastData, ThrowOnError>) => (options.client ?? client).get<MarketForecastResponses, MarketForecastErrors, ThrowOnError>({ url: '/api/market/forecast', ...options });
+
+/**
+ * Market Regions
+ *
+ * Show how every region stands: its price, the price's age, its cumulative price.
+ */
+export const marketRegions = <ThrowOnError extends boolean = false>(options?: Options<MarketRegionsData, ThrowOnError>) => (options?.client ?? client).get<MarketRegionsResponses, MarketRegionsErrors, ThrowOnError>({ url: '/api/market/regions', ...options });
 
 /**
  * List Dispatches
@@ -152,11 +175,11 @@ export const siteLedger = <ThrowOnError extends boolean = false>(options: Option
 export const stories = <ThrowOnError extends boolean = false>(options?: Options<StoriesData, ThrowOnError>) => (options?.client ?? client).get<StoriesResponses, StoriesErrors, ThrowOnError>({ url: '/api/story', ...options });
 
 /**
- * Start Spike
+ * Start Story
  *
- * Have the price spike begin with the next dispatch interval.
+ * Have a story begin with the next dispatch interval, unless one has not ended yet.
  */
-export const startSpike = <ThrowOnError extends boolean = false>(options?: Options<StartSpikeData, ThrowOnError>) => (options?.client ?? client).post<StartSpikeResponses, StartSpikeErrors, ThrowOnError>({ url: '/api/story/spike', ...options });
+export const startStory = <ThrowOnError extends boolean = false>(options: Options<StartStoryData, ThrowOnError>) => (options.client ?? client).post<StartStoryResponses, StartStoryErrors, ThrowOnError>({ url: '/api/story/{name}', ...options });
 
 /**
  * List Tokens

@@ -55,6 +55,50 @@ export type AuditList = {
 };
 
 /**
+ * Cumulative
+ *
+ * What the prices of a week add up to, $/MWh, and where that has AEMO administer them.
+ */
+export type Cumulative = {
+    /**
+     * Upto
+     */
+    upto: string | null;
+    /**
+     * Per Mwh
+     */
+    per_mwh: number | null;
+    /**
+     * Summed Per Mwh
+     */
+    summed_per_mwh: number;
+    /**
+     * Summed Intervals
+     */
+    summed_intervals: number;
+    /**
+     * Window Intervals
+     */
+    window_intervals: number;
+    /**
+     * Threshold Per Mwh
+     */
+    threshold_per_mwh: number;
+    /**
+     * Administered Cap Per Mwh
+     */
+    administered_cap_per_mwh: number;
+    /**
+     * Day Mean Per Mwh
+     */
+    day_mean_per_mwh: number | null;
+    /**
+     * Crosses At
+     */
+    crosses_at: string | null;
+};
+
+/**
  * DispatchDetail
  *
  * One decision with what the governor refused and how long each step took.
@@ -372,6 +416,75 @@ export type FleetNow = {
 };
 
 /**
+ * ForecastPoint
+ *
+ * What is expected of one interval.
+ */
+export type ForecastPoint = {
+    /**
+     * Interval End
+     */
+    interval_end: string;
+    /**
+     * Per Mwh
+     */
+    per_mwh: number;
+    /**
+     * Low Per Mwh
+     */
+    low_per_mwh: number | null;
+    /**
+     * High Per Mwh
+     */
+    high_per_mwh: number | null;
+};
+
+/**
+ * ForecastRun
+ *
+ * One run of a forecast.
+ */
+export type ForecastRun = {
+    /**
+     * Source
+     */
+    source: 'P5MIN' | 'PREDISPATCH';
+    /**
+     * Made At
+     */
+    made_at: string;
+    /**
+     * Minutes
+     */
+    minutes: number;
+    /**
+     * Compared Runs
+     */
+    compared_runs: number;
+    /**
+     * Compared Days
+     */
+    compared_days: number;
+    /**
+     * Points
+     */
+    points: Array<ForecastPoint>;
+};
+
+/**
+ * Forecasts
+ *
+ * The newest run of each source, the one that looks least far ahead first.
+ */
+export type Forecasts = {
+    region: Region;
+    /**
+     * Runs
+     */
+    runs: Array<ForecastRun>;
+};
+
+/**
  * GuardCount
  *
  * How many sites one guard of the governor refused.
@@ -525,6 +638,55 @@ export type PowerPoint = {
 };
 
 /**
+ * PriceHistory
+ *
+ * A region's prices over a time, a row an interval, thinned to what a picture can show.
+ */
+export type PriceHistory = {
+    region: Region;
+    /**
+     * Start
+     */
+    start: string;
+    /**
+     * End
+     */
+    end: string;
+    /**
+     * First
+     */
+    first: string | null;
+    /**
+     * Last
+     */
+    last: string | null;
+    /**
+     * Intervals
+     */
+    intervals: number;
+    /**
+     * Step S
+     */
+    step_s: number;
+    /**
+     * Statuses
+     */
+    statuses: Array<PriceStatus>;
+    /**
+     * Ends Ms
+     */
+    ends_ms: Array<number>;
+    /**
+     * Per Mwh
+     */
+    per_mwh: Array<number>;
+    /**
+     * Status
+     */
+    status: Array<number>;
+};
+
+/**
  * PricePoint
  *
  * A region's price over one dispatch interval; null where none was published.
@@ -626,6 +788,45 @@ export type RegionOverview = {
      */
     revenue_today_aud: string;
     health: Health;
+};
+
+/**
+ * RegionStanding
+ *
+ * A region's price and standing in the market at this moment.
+ */
+export type RegionStanding = {
+    region: Region;
+    /**
+     * Per Mwh
+     */
+    per_mwh: number | null;
+    status: PriceStatus | null;
+    /**
+     * Interval End
+     */
+    interval_end: string | null;
+    /**
+     * Age S
+     */
+    age_s: number | null;
+    /**
+     * Late S
+     */
+    late_s: number | null;
+    /**
+     * Demand Kw
+     */
+    demand_kw: number | null;
+    /**
+     * Cap Per Mwh
+     */
+    cap_per_mwh: number;
+    /**
+     * Floor Per Mwh
+     */
+    floor_per_mwh: number;
+    cumulative: Cumulative;
 };
 
 /**
@@ -847,6 +1048,22 @@ export type Spot = {
 };
 
 /**
+ * Standings
+ *
+ * All regions of the market at this moment.
+ */
+export type Standings = {
+    /**
+     * At
+     */
+    at: string;
+    /**
+     * Regions
+     */
+    regions: Array<RegionStanding>;
+};
+
+/**
  * Stories
  *
  * What is running, and what can be started.
@@ -856,7 +1073,7 @@ export type Stories = {
     /**
      * Available
      */
-    available: Array<'spike'>;
+    available: Array<StoryOffered>;
 };
 
 /**
@@ -865,10 +1082,7 @@ export type Stories = {
  * A story that runs or is about to.
  */
 export type Story = {
-    /**
-     * Name
-     */
-    name: string;
+    name: StoryName;
     /**
      * Begins
      */
@@ -877,6 +1091,30 @@ export type Story = {
      * Ends
      */
     ends: string;
+};
+
+/**
+ * StoryName
+ *
+ * What the simulated market can be asked for.
+ */
+export type StoryName = 'spike' | 'negative' | 'cap' | 'administered' | 'administered-floor' | 'suspension' | 'revised' | 'late' | 'fcas' | 'lor3';
+
+/**
+ * StoryOffered
+ *
+ * A story that can be started.
+ */
+export type StoryOffered = {
+    name: StoryName;
+    /**
+     * Lasts S
+     */
+    lasts_s: number;
+    /**
+     * About
+     */
+    about: string;
 };
 
 /**
@@ -1448,6 +1686,109 @@ export type SpotResponses = {
 
 export type SpotResponse = SpotResponses[keyof SpotResponses];
 
+export type MarketPricesData = {
+    body?: never;
+    path?: never;
+    query: {
+        region: Region;
+        /**
+         * Start
+         */
+        start?: string | null;
+        /**
+         * End
+         */
+        end?: string | null;
+        /**
+         * Points
+         */
+        points?: number;
+    };
+    url: '/api/market/prices';
+};
+
+export type MarketPricesErrors = {
+    /**
+     * Refused
+     */
+    '4XX': Problem;
+    /**
+     * Failed
+     */
+    '5XX': Problem;
+};
+
+export type MarketPricesError = MarketPricesErrors[keyof MarketPricesErrors];
+
+export type MarketPricesResponses = {
+    /**
+     * Successful Response
+     */
+    200: PriceHistory;
+};
+
+export type MarketPricesResponse = MarketPricesResponses[keyof MarketPricesResponses];
+
+export type MarketForecastData = {
+    body?: never;
+    path?: never;
+    query: {
+        region: Region;
+    };
+    url: '/api/market/forecast';
+};
+
+export type MarketForecastErrors = {
+    /**
+     * Refused
+     */
+    '4XX': Problem;
+    /**
+     * Failed
+     */
+    '5XX': Problem;
+};
+
+export type MarketForecastError = MarketForecastErrors[keyof MarketForecastErrors];
+
+export type MarketForecastResponses = {
+    /**
+     * Successful Response
+     */
+    200: Forecasts;
+};
+
+export type MarketForecastResponse = MarketForecastResponses[keyof MarketForecastResponses];
+
+export type MarketRegionsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/market/regions';
+};
+
+export type MarketRegionsErrors = {
+    /**
+     * Refused
+     */
+    '4XX': Problem;
+    /**
+     * Failed
+     */
+    '5XX': Problem;
+};
+
+export type MarketRegionsError = MarketRegionsErrors[keyof MarketRegionsErrors];
+
+export type MarketRegionsResponses = {
+    /**
+     * Successful Response
+     */
+    200: Standings;
+};
+
+export type MarketRegionsResponse = MarketRegionsResponses[keyof MarketRegionsResponses];
+
 export type ListDispatchesData = {
     body?: never;
     path?: never;
@@ -1805,14 +2146,16 @@ export type StoriesResponses = {
 
 export type StoriesResponse = StoriesResponses[keyof StoriesResponses];
 
-export type StartSpikeData = {
+export type StartStoryData = {
     body?: never;
-    path?: never;
+    path: {
+        name: StoryName;
+    };
     query?: never;
-    url: '/api/story/spike';
+    url: '/api/story/{name}';
 };
 
-export type StartSpikeErrors = {
+export type StartStoryErrors = {
     /**
      * Refused
      */
@@ -1823,16 +2166,16 @@ export type StartSpikeErrors = {
     '5XX': Problem;
 };
 
-export type StartSpikeError = StartSpikeErrors[keyof StartSpikeErrors];
+export type StartStoryError = StartStoryErrors[keyof StartStoryErrors];
 
-export type StartSpikeResponses = {
+export type StartStoryResponses = {
     /**
      * Successful Response
      */
     202: Story;
 };
 
-export type StartSpikeResponse = StartSpikeResponses[keyof StartSpikeResponses];
+export type StartStoryResponse = StartStoryResponses[keyof StartStoryResponses];
 
 export type ListTokensData = {
     body?: never;

@@ -5,11 +5,13 @@ import { sayAxisPower, sayPrice, saySignedPower } from "@/units";
 import { textStyle, timeAxis, tooltipFrame, useMostMarks, valueAxisLook } from "./axes";
 import { Chart } from "./Chart";
 import type { ChartOption } from "./echarts";
+import { type ForecastPiece, forecastSeries } from "./forecast";
 import { type Palette, usePalette } from "./palette";
+import { priceAxis } from "./priceAxis";
 import { powerExtent, priceExtent } from "./priceExtents";
 import { batteryLines, nowLine, priceBars, thresholdLines } from "./priceSeries";
 import { sayMoment } from "./priceTooltip";
-import { alignZeros, bend, type Scale, ticks } from "./symlog";
+import { alignZeros, bend, type Scale } from "./symlog";
 
 export interface PricedInterval {
   readonly end: number;
@@ -35,6 +37,7 @@ export interface PricePicture {
   readonly intervals: readonly PricedInterval[];
   readonly power: readonly BatterySample[];
   readonly thresholds: readonly Threshold[];
+  readonly forecast: readonly ForecastPiece[];
   readonly scale: Scale;
   readonly from: number;
   readonly to: number;
@@ -51,12 +54,13 @@ export function PriceChart({ region, className, testId = "price-chart", ...pictu
   const { t } = useTranslation();
   const palette = usePalette();
   const most = useMostMarks();
-  const { intervals, power, thresholds, scale, from, to, now } = picture;
+  const { intervals, power, thresholds, forecast, scale, from, to, now } = picture;
   const option = useMemo(
-    () => draw({ intervals, power, thresholds, scale, from, to, now }, most, palette, {
+    () => draw({ intervals, power, thresholds, forecast, scale, from, to, now }, most, palette, {
       price: t("spot.price"), battery: t("power.battery"), status: t("spot.status"), now: t("spot.now"),
+      forecast: t("spot.forecast"), range: t("spot.forecast_range"),
     }),
-    [intervals, power, thresholds, scale, from, to, now, most, palette, t],
+    [intervals, power, thresholds, forecast, scale, from, to, now, most, palette, t],
   );
   const label = t("spot.chart_label", {
     region,
@@ -66,7 +70,7 @@ export function PriceChart({ region, className, testId = "price-chart", ...pictu
   return <Chart option={option} label={label} className={className} testId={testId} />;
 }
 
-export type PriceNames = Readonly<Record<"price" | "battery" | "status" | "now", string>>;
+export type PriceNames = Readonly<Record<"price" | "battery" | "status" | "now" | "forecast" | "range", string>>;
 
 function draw(picture: PricePicture, most: number, palette: Palette, names: PriceNames): ChartOption {
   const { scale } = picture;
@@ -75,9 +79,6 @@ function draw(picture: PricePicture, most: number, palette: Palette, names: Pric
     { min: bend(wanted.min, scale), max: bend(wanted.max, scale) },
     powerExtent(picture.power),
   );
-  const named = ticks(wanted.min, wanted.max, scale);
-  const said = new Map(named.map((perMwh) => [bend(perMwh, scale), sayTick(perMwh)]));
-  const places = [...said.keys()];
   return {
     animation: false,
     useUTC: true,
@@ -85,19 +86,7 @@ function draw(picture: PricePicture, most: number, palette: Palette, names: Pric
     grid: { left: 4, right: 4, top: 26, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     xAxis: timeAxis(picture.from, picture.to, most, palette),
     yAxis: [
-      {
-        type: "value",
-        ...left,
-        ...valueAxisLook(palette),
-        axisTick: { show: false, customValues: places },
-        splitLine: { lineStyle: { color: palette.line } },
-        axisLabel: {
-          ...textStyle,
-          color: palette.faint,
-          customValues: places,
-          formatter: (bent: number) => said.get(bent) ?? "",
-        },
-      },
+      priceAxis(wanted, left, scale, palette),
       {
         type: "value",
         ...right,
@@ -117,13 +106,10 @@ function draw(picture: PricePicture, most: number, palette: Palette, names: Pric
     tooltip: { ...tooltipFrame(palette), formatter: (params: unknown) => sayMoment(params, picture, palette, names) },
     series: [
       priceBars(picture, palette, names.price),
+      ...forecastSeries(picture.forecast, scale, palette, names.forecast),
       ...batteryLines(picture, palette, names.battery),
       thresholdLines(picture, palette),
       nowLine(picture, palette, names.now),
     ],
   };
-}
-
-function sayTick(perMwh: number): string {
-  return sayPrice(perMwh).replace(/\.00$/, "");
 }

@@ -12,6 +12,7 @@ export interface Palette {
   readonly battery: string;
   readonly grid: string;
   readonly accent: string;
+  readonly forecast: string;
   readonly levels: Readonly<Record<PriceLevel, string>>;
 }
 
@@ -27,6 +28,7 @@ function read(shade: Shade): Palette {
     battery: token("battery"),
     grid: token("grid"),
     accent: token("accent"),
+    forecast: token("grid"),
     levels: {
       unknown: token("level-unknown"),
       negative: token("level-negative"),

@@ -97,7 +97,7 @@ function fade(power: readonly BatterySample[], color: string) {
 }
 
 /** Selling and buying prices of the rules, across the chart. */
-export function thresholdLines({ thresholds, scale }: PricePicture, palette: Palette): LineSeriesOption {
+export function thresholdLines({ thresholds, scale }: Pick<PricePicture, "thresholds" | "scale">, palette: Palette): LineSeriesOption {
   return {
     type: "line",
     data: [],
@@ -131,7 +131,7 @@ function thresholdLook({ weight }: Threshold, palette: Palette) {
     : { color: palette.faint, width: 1, type: "dashed" as const, opacity: 0.75 };
 }
 
-export function nowLine({ now }: PricePicture, palette: Palette, name: string): LineSeriesOption {
+export function nowLine({ now }: Pick<PricePicture, "now">, palette: Palette, name: string): LineSeriesOption {
   return {
     type: "line",
     data: [],

@@ -1,21 +1,17 @@
 import type { TFunction } from "i18next";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import type { PriceStatus, Region, Spot } from "@/api/types.gen";
+import type { Region, Spot } from "@/api/types.gen";
 import { useNow } from "@/live/clock";
 import { useLive } from "@/live/store";
-import { instant, INTERVAL, LATE_AFTER, sayInterval } from "@/time";
+import { sayInterval } from "@/time";
 import { Meter } from "@/ui/Meter";
 import { Pill } from "@/ui/Pill";
 import { Tip } from "@/ui/Tip";
 import { direction, PER_MWH, sayCount, sayCountdown, sayEnergy, sayPower, sayPrice, sayShare, share } from "@/units";
 import { LEVEL_CLASS, priceLevel, STATUS_TONE } from "@/words";
-
-interface Quote {
-  readonly end: number;
-  readonly perMwh: number | null;
-  readonly status: PriceStatus | null;
-}
+import { ageOf, newestQuote, type Quote } from "./quote";
+import { sayStretch } from "./stretch";
 
 interface PriceNowProps {
   readonly region: Region;
@@ -51,21 +47,17 @@ export function PriceNow({ region, spot }: PriceNowProps) {
 function useQuote(region: Region, spot: Spot | undefined): Quote | undefined {
   const heard = useLive((live) => live.prices.get(region));
   const read = spot?.region === region ? spot.intervals.findLast(({ per_mwh }) => per_mwh !== null) : undefined;
-  const quotes: Quote[] = [];
-  if (heard) quotes.push({ end: instant(heard.interval_end), perMwh: heard.per_mwh, status: heard.status });
-  if (read) quotes.push({ end: instant(read.interval_end), perMwh: read.per_mwh, status: read.status });
-  return quotes.sort((one, other) => other.end - one.end)[0];
+  return newestQuote(read, heard);
 }
 
 function Standing({ quote }: { readonly quote: Quote | undefined }) {
   const { t } = useTranslation();
   const now = useNow();
   if (!quote) return <p className="mt-2 text-[0.8125rem] text-ink-3">{t("spot.no_price")}</p>;
-  const age = now - (quote.end - INTERVAL);
-  const late = age > LATE_AFTER;
+  const { age, late } = ageOf(quote, now);
   return (
     <div className="mt-2.5 flex flex-wrap items-center gap-x-3 gap-y-1.5 text-[0.8125rem] text-ink-3">
-      {quote.status && <Pill tone={STATUS_TONE[quote.status]}>{t(`status.${quote.status}`)}</Pill>}
+      <Pill tone={STATUS_TONE[quote.status]}>{t(`status.${quote.status}`)}</Pill>
       {late && (
         <Tip text={t("spot.late_hint")}>
           <button type="button" data-testid="price-late">
@@ -76,7 +68,7 @@ function Standing({ quote }: { readonly quote: Quote | undefined }) {
       <span data-testid="price-interval">
         {t("spot.interval", { interval: sayInterval(quote.end) })}
         <span aria-hidden="true"> · </span>
-        {late ? t("spot.age", { age: sayCountdown(age / 1_000) }) : sayLeft(quote.end - now, t)}
+        {late ? t("spot.age", { age: sayStretch(age, t) }) : sayLeft(quote.end - now, t)}
       </span>
     </div>
   );

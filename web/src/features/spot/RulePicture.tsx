@@ -16,6 +16,7 @@ interface RulePictureProps {
 }
 
 const HOURS = 3;
+const NO_FORECAST = [] as const;
 
 /** The latest prices with the thresholds that are being chosen, and how often they would have been crossed. */
 export function RulePicture({ region, spot, text }: RulePictureProps) {
@@ -44,6 +45,7 @@ export function RulePicture({ region, spot, text }: RulePictureProps) {
           intervals={intervals}
           power={power}
           thresholds={thresholds}
+          forecast={NO_FORECAST}
           scale="log"
           from={now - HOURS * HOUR}
           to={now + INTERVAL}

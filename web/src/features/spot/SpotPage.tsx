@@ -5,11 +5,13 @@ import { useTranslation } from "react-i18next";
 import type { Region, Rule } from "@/api/types.gen";
 import { rulesQuery, spotQuery } from "@/live/queries";
 import { isRegion } from "@/words";
+import { CumulativeCard } from "./CumulativeCard";
 import { DispatchPanel } from "./DispatchPanel";
 import { EarningsCard } from "./EarningsCard";
 import { PriceCard } from "./PriceCard";
 import { PriceNow } from "./PriceNow";
 import { RegionTabs } from "./RegionTabs";
+import { hoursOf, type Range } from "./range";
 import { RulesPanel } from "./RulesPanel";
 import { StoryCard } from "./StoryCard";
 
@@ -19,18 +21,19 @@ export function SpotPage() {
   const { t } = useTranslation();
   const params = route.useParams();
   const region: Region = isRegion(params.region) ? params.region : "NSW1";
-  const [hours, setHours] = useState(3);
-  const spot = useQuery(spotQuery(region, hours));
+  const [range, setRange] = useState<Range>("6h");
+  const spot = useQuery(spotQuery(region, hoursOf(range)));
   const rules = useRulesOf(region);
   return (
     <div className="space-y-4 sm:space-y-5" data-testid="spot">
       <h1 className="sr-only">{t("nav.spot")}</h1>
-      <div className="flex flex-wrap items-center justify-between gap-3">
-        <RegionTabs current={region} />
+      <RegionTabs current={region} />
+      <PriceNow region={region} spot={spot.data} />
+      <div className="flex justify-end empty:hidden">
         <StoryCard />
       </div>
-      <PriceNow region={region} spot={spot.data} />
-      <PriceCard region={region} spot={spot} rules={rules} hours={hours} onHours={setHours} />
+      <PriceCard region={region} spot={spot} rules={rules} range={range} onRange={setRange} />
+      <CumulativeCard region={region} />
       <EarningsCard key={region} region={region} spot={spot.data} />
       <div className="grid items-start gap-4 sm:gap-5 xl:grid-cols-[minmax(0,1fr)_24rem]">
         <DispatchPanel region={region} />
