@@ -10,6 +10,7 @@ from manta.domain.der import Descriptor, Latency, Setpoints
 from manta.drivers import (
     alphaess,
     foxess,
+    fusionsolar,
     goodwe,
     huawei,
     huawei_emma,
@@ -18,6 +19,7 @@ from manta.drivers import (
     solaredge,
     sungrow,
     sunspec,
+    tesla,
 )
 from manta.drivers.modbus import Line, Pace, Registers
 from manta.drivers.port import Driver
@@ -157,6 +159,20 @@ CATALOGUE: Mapping[str, Make] = {
         connect=Modbus(sungrow.Sungrow, sungrow.PACE),
         note="One connection alone is accepted. The inverter's own LAN port is preferred to the WiNet-S. "
         "It has no timeout: whoever forces it must release it.",
+    ),
+    "fusionsolar": Make(
+        caption="Huawei plants through FusionSolar: SUN2000, LUNA2000 and EMMA",
+        reached="Vendor's cloud: the northbound interface of FusionSolar",
+        descriptor=fusionsolar.DESCRIPTOR,
+        note="Forced charge and discharge need Huawei's consent for the account. A reading of all three "
+        "kinds of device takes 15 minutes, and longer beyond 100 plants.",
+    ),
+    "tesla": Make(
+        caption="Tesla Powerwall through the Fleet API",
+        reached="Vendor's cloud: Tesla's Fleet API",
+        descriptor=tesla.DESCRIPTOR,
+        note="It takes no power, only prices, and acts after 15 to 45 minutes. What the householder had set "
+        "is put back. Each call is billed; the budgets are ours, as Tesla's are not public.",
     ),
 }
 """Name of the make, as the register has it → what it is."""
