@@ -34,6 +34,8 @@ opens on another day each time, and should have its processor for the homes."""
 SPREAD_S = 20.0
 """Feeds begin one after another within this, so that nobody is asked for everything at once."""
 WATCHED = timedelta(seconds=15)
+OPENING = timedelta(minutes=2)
+"""How long, by the wall, a feed may take after our start to be read again where it stopped."""
 
 ROWS = prometheus_client.Counter("manta_market_rows", "Rows kept, by table", ["table"])
 FILES = prometheus_client.Gauge("manta_market_files", "Reports read since the start", ["feed"])
@@ -61,7 +63,14 @@ async def main(config: Config) -> None:
         httpx.AsyncClient(follow_redirects=False) as client,
     ):
         followers = followed(config, client)
-        watch(health, followers, config.clock(), absence_fails=config.world is World.LIVE)
+        clock = config.clock()
+        watch(
+            health,
+            followers,
+            clock,
+            from_at=clock.now() + OPENING * config.speed,
+            absence_fails=config.world is World.LIVE,
+        )
         async with asyncio.TaskGroup() as tasks:
             for place, follower in enumerate(followers):
                 after = timedelta(seconds=SPREAD_S * place / len(followers))
@@ -99,11 +108,24 @@ def followed(config: Config, client: httpx.AsyncClient) -> Sequence[Follower[Row
     ]
 
 
-def watch(health: Health, followers: Sequence[Follower[Rows]], clock: Clock, *, absence_fails: bool) -> None:
-    """Have our health ask each feed whether a report of its is late, or its directory is not there."""
+def watch(
+    health: Health,
+    followers: Sequence[Follower[Rows]],
+    clock: Clock,
+    *,
+    from_at: datetime,
+    absence_fails: bool,
+) -> None:
+    """Have our health ask each feed whether a report of its is late, or its directory is not there.
+
+    Before ``from_at`` nobody is late: after a night away every feed is, and a house that waits for us to be
+    well before it opens the market would wait for ever.
+    """
 
     async def ask(follower: Follower[Rows]) -> None:
-        if because := trouble(follower, clock.now(), absence_fails=absence_fails):
+        now = clock.now()
+        because = trouble(follower, now, absence_fails=absence_fails)
+        if because and now >= from_at:
             raise ConnectionError(because)
 
     for follower in followers:

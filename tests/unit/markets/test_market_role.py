@@ -74,7 +74,7 @@ async def test_the_health_of_the_process_is_that_of_its_feeds(followers):
             return self.at
 
     health, clock = Health("market"), Later()
-    watch(health, followers, clock, absence_fails=False)
+    watch(health, followers, clock, from_at=EVENING, absence_fails=False)
     assert (await health.report()).ok
 
     clock.at = EVENING + timedelta(minutes=20)
@@ -84,3 +84,21 @@ async def test_the_health_of_the_process_is_that_of_its_feeds(followers):
     assert not report.ok
     assert "late since" in failed["DispatchIS_Reports"]
     assert "Next_Day_Dispatch" not in failed
+
+
+async def test_a_house_that_opens_after_a_night_away_does_not_wait_for_the_feeds(followers):
+    class Now:
+        at = EVENING
+
+        def now(self):
+            return self.at
+
+    health, clock = Health("market"), Now()
+    for follower in followers:
+        follower.state.newest = EVENING - timedelta(days=1)
+    watch(health, followers, clock, from_at=EVENING + timedelta(minutes=2), absence_fails=False)
+    clock.at = EVENING + timedelta(minutes=1, seconds=59)
+    assert (await health.report()).ok
+
+    clock.at = EVENING + timedelta(hours=1)
+    assert not (await health.report()).ok
