@@ -72,7 +72,7 @@ async def main(config: Config) -> None:
         agreement = Agreement(nemweb, config.clock())
         async with asyncio.TaskGroup() as tasks:
             for second in second_sources(config, client):
-                tasks.create_task(second.follow(_take_in(agreement)))
+                tasks.create_task(_hear_second(second, _take_in(agreement)))
             await _run(config, health, pool, bus, Heard(agreement, health, config.speed))
 
 
@@ -130,6 +130,18 @@ def second_sources(config: Config, client: httpx.AsyncClient) -> Sequence[Follow
         Follower(feed, source, Bookmark(feed, clock.now(), SECOND_LOOK_BACK), READERS[feed.prefix])
         for feed in feeds
     ]
+
+
+async def _hear_second(
+    second: Follower[list[Word]], take_in: Callable[[list[Word]], Awaitable[None]]
+) -> None:
+    """Follow a second source whatever becomes of it: without it a jump is doubted, no price is missed."""
+    while True:
+        try:
+            await second.follow(take_in)
+        except Exception as failure:  # noqa: BLE001 - prices must not end with it
+            log.error("second source lost", feed=second.feed.directory, because=repr(failure))
+        await asyncio.sleep(RELAY_S)
 
 
 def _take_in(agreement: Agreement) -> Callable[[list[Word]], Awaitable[None]]:
